@@ -80,6 +80,8 @@ const PADDING: u8 = 0;
 mod tests {
     use super::*;
 
+    type Elements = &'static [(u8, &'static [u8])];
+
     fn elements(profile: u16, block: &[u8]) -> Vec<(u8, Vec<u8>)> {
         Extensions::new(Some(profile), block)
             .map(|(id, value)| (id, value.to_vec()))
@@ -88,7 +90,7 @@ mod tests {
 
     #[test]
     fn one_byte_elements_are_walked() {
-        let cases: &[(&str, &[u8], &[(u8, &[u8])])] = &[
+        let cases: &[(&str, &[u8], Elements)] = &[
             ("nothing", &[], &[]),
             ("padding only", &[0, 0, 0, 0], &[]),
             ("one", &[0x10, 0xaa, 0, 0], &[(1, &[0xaa])]),
@@ -141,7 +143,7 @@ mod tests {
 
     #[test]
     fn two_byte_elements_are_walked() {
-        let cases: &[(&str, &[u8], &[(u8, &[u8])])] = &[
+        let cases: &[(&str, &[u8], Elements)] = &[
             ("empty value", &[5, 0, 0, 0], &[(5, &[])]),
             (
                 "ids over 15",

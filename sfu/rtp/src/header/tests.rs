@@ -1,5 +1,8 @@
 use super::*;
 
+type Elements<'a> = &'a [(u8, &'a [u8])];
+type Payload = Result<&'static [u8], RtpError>;
+
 fn header(bytes: &[u8]) -> RtpHeader {
     RtpHeader::parse(bytes).expect("a valid header")
 }
@@ -72,7 +75,7 @@ fn contributing_sources_and_extensions_are_found() {
 
 #[test]
 fn padding_is_believed_only_within_the_payload() {
-    let cases: &[(&[u8], Result<&[u8], RtpError>)] = &[
+    let cases: &[(&[u8], Payload)] = &[
         (&[5, 6, 1], Ok(&[5, 6])),
         (&[0, 0, 3], Ok(&[])),
         (
@@ -163,7 +166,7 @@ fn writer() -> HeaderWriter {
 #[test]
 fn headers_are_written_in_the_shortest_form_that_carries_them() {
     let long = [9; 17];
-    let cases: &[(&str, &[(u8, &[u8])], &[u8])] = &[
+    let cases: &[(&str, Elements, &[u8])] = &[
         ("no elements", &[], &[]),
         (
             "one-byte",
