@@ -1,1 +1,12 @@
-//! Work in progress.
+//! The selective forwarding unit (RFC 7667 §3.7): engine, worker, rooms and SDP.
+//!
+//! [`engine`] is the sans-IO heart of one core; [`worker`] gives it a thread, a socket and a clock;
+//! [`room`] decides who sees whom; [`sdp`] turns an offer into an answer. Signaling lives in another
+//! crate and knows this one through [`control`]. `ARCHITECTURE.md` has the picture.
+
+pub mod counters;
+pub mod drop_reason;
+pub mod engine;
+pub mod id;
+pub mod parameters;
+pub mod send_batch;

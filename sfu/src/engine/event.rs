@@ -1,0 +1,110 @@
+//! What an engine tells the control plane.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::command::DataMessage;
+use crate::id::{PeerId, TrackId};
+
+/// Something that happened to a peer or a track of this engine.
+#[derive(Clone, PartialEq, Debug)]
+pub enum Event {
+    /// The peer's transport is up: DTLS is complete and the fingerprint matches.
+    PeerConnected {
+        /// The peer.
+        peer: PeerId,
+        /// The SRTP protection in use.
+        protection: SrtpProtection,
+    },
+    /// The peer is gone and everything of it is forgotten. Sent once per `AddPeer`, also after
+    /// `ClosePeer`.
+    PeerClosed {
+        /// The peer.
+        peer: PeerId,
+        /// Why.
+        reason: CloseReason,
+    },
+    /// The first media packet of the track arrived.
+    TrackStarted {
+        /// The track.
+        track: TrackId,
+    },
+    /// A message arrived on one of the peer's data channels.
+    Data {
+        /// The sender.
+        peer: PeerId,
+        /// The channel's label, at most 64 bytes.
+        label: Arc<str>,
+        /// The message.
+        message: DataMessage,
+    },
+}
+
+/// The SRTP protection profiles we speak (RFC 5764 §4.1.2, RFC 7714 §14.2).
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum SrtpProtection {
+    /// AEAD_AES_128_GCM
+    AeadAes128Gcm,
+    /// AES128_CM_HMAC_SHA1_80
+    Aes128CmHmacSha1_80,
+}
+
+impl SrtpProtection {
+    /// The IANA name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::AeadAes128Gcm => "AEAD_AES_128_GCM",
+            Self::Aes128CmHmacSha1_80 => "AES128_CM_HMAC_SHA1_80",
+        }
+    }
+}
+
+/// Why a peer was closed. `Display` is the sentence that the peer and the operator read.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum CloseReason {
+    /// The control plane asked for it.
+    Requested,
+    /// No authenticated ICE request within the time for connecting.
+    IceTimeout,
+    /// ICE came up, DTLS did not in time.
+    DtlsTimeout,
+    /// The peer broke the handshake.
+    DtlsFailed,
+    /// The certificate is not the one that the offer announced.
+    FingerprintMismatch,
+    /// The peer ended DTLS.
+    ClosedByPeer,
+    /// No authenticated ICE request for too long: consent has expired (RFC 7675).
+    ConsentExpired,
+}
+
+impl CloseReason {
+    /// A stable code for protocol and metrics.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Requested => "requested",
+            Self::IceTimeout => "ice_timeout",
+            Self::DtlsTimeout => "dtls_timeout",
+            Self::DtlsFailed => "dtls_failed",
+            Self::FingerprintMismatch => "fingerprint_mismatch",
+            Self::ClosedByPeer => "closed_by_peer",
+            Self::ConsentExpired => "consent_expired",
+        }
+    }
+}
+
+impl fmt::Display for CloseReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Requested => "the connection was closed by the server",
+            Self::IceTimeout => "no connectivity check of the peer reached the server in time",
+            Self::DtlsTimeout => "the DTLS handshake did not complete in time",
+            Self::DtlsFailed => "the peer failed the DTLS handshake",
+            Self::FingerprintMismatch => {
+                "the peer's certificate does not match the fingerprint of its offer"
+            }
+            Self::ClosedByPeer => "the peer closed the connection",
+            Self::ConsentExpired => "the peer fell silent",
+        })
+    }
+}
