@@ -3,10 +3,12 @@
 //! Everything here is a plain function of its input. Nothing does I/O, reads a clock or remembers a session, and no
 //! parser allocates or panics, whatever bytes it is given.
 
+pub mod extension;
 pub mod header;
 pub mod id;
 pub mod seq;
 
+pub use extension::{ExtensionKind, ExtensionMap, ExtensionMapError};
 pub use header::{ExtensionElement, HeaderWriter, RtpError, RtpHeader, looks_like_rtcp};
 pub use id::{Bitrate, Mid, PayloadType, Rid, Ssrc};
 pub use seq::{ClockRate, CompactNtp, NtpTime, RtpTime, SeqNo, SeqUnwrapper};
