@@ -1,1 +1,31 @@
-//! Work in progress.
+//! The messages of the WebSocket signaling protocol, one JSON object each; `docs/protocol.md` is the
+//! specification and its examples are a test of this crate.
+//!
+//! [`Request`] is what a client sends and [`ServerMessage`] what it gets. Parsing a request also
+//! checks it: names have the allowed form and no field is unknown, so the server never looks again.
+//! What a message *does* is not decided here.
+
+mod client;
+mod code;
+mod name;
+mod participant;
+mod server;
+
+pub use client::{
+    Candidate, ClientMessage, Join, Leave, MAX_REQUEST_ID, Malformed, Mute, Offer, OfferedTrack,
+    Ping, Request, RequestId, Subscribe,
+};
+pub use code::{CloseCode, ErrorCode};
+pub use name::{DisplayName, MAX_NAME_CHARS, MAX_ROOM_BYTES, NameError, RoomName};
+pub use participant::{Kind, Participant, ParticipantId, Source, Track, TrackId};
+pub use server::{
+    Answer, AnsweredTrack, Assignments, Closed, Connected, Done, ErrorMessage, IceServer, Joined,
+    Limits, ParticipantJoined, ParticipantLeft, Permissions, Pong, ServerMessage, SlotState,
+    TrackMuted, TrackPublished, TrackUnpublished,
+};
+
+/// The version of the protocol; it changes when an old client could no longer understand the server.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// The largest message in bytes, in either direction. Browser offers for 50 m-lines are some 100 KiB.
+pub const MAX_MESSAGE_BYTES: usize = 256 * 1024;
