@@ -26,6 +26,8 @@ pub enum Event {
     },
     /// The first media packet of the track arrived.
     TrackStarted {
+        /// Its publisher.
+        peer: PeerId,
         /// The track.
         track: TrackId,
     },
