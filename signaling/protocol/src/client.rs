@@ -1,6 +1,6 @@
 //! What a client sends.
 
-use crate::{DisplayName, ErrorCode, RoomName, Source, TrackId};
+use crate::{ErrorCode, Source, TrackId};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -32,7 +32,7 @@ pub enum ClientMessage {
     Offer(Offer),
     /// An ICE candidate of the client.
     Candidate(Candidate),
-    /// Mute or unmute a track of one's own.
+    /// Mute or unmute a track.
     Mute(Mute),
     /// Say what one wants to see.
     Subscribe(Subscribe),
@@ -47,10 +47,10 @@ pub enum ClientMessage {
 #[serde(deny_unknown_fields)]
 pub struct Join {
     /// Which.
-    pub room: RoomName,
+    pub room: String,
     /// What to be called. A name in the token goes before it.
-    #[serde(default)]
-    pub name: DisplayName,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
     /// A JWT, if the server wants one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub token: Option<String>,
@@ -94,11 +94,11 @@ pub struct Candidate {
     pub mid: Option<String>,
 }
 
-/// Mute or unmute a track of one's own.
+/// Mute or unmute a track.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Mute {
-    /// Which, as the last answer named it.
+    /// One of one's own; an admin may mute, but not unmute, anybody's.
     pub track: TrackId,
     /// Whether it is muted from now on.
     pub muted: bool,

@@ -45,46 +45,82 @@ codes! {
         Unauthorized => "unauthorized",
         /// The token does not allow this.
         Forbidden => "forbidden",
+        /// A room's name is not allowed.
+        BadRoomName => "bad-room-name",
+        /// A display name is missing or not allowed.
+        BadDisplayName => "bad-display-name",
         /// The room has as many participants as it may.
         RoomFull => "room-full",
-        /// The server has as many rooms or participants as it may.
-        ServerFull => "server-full",
+        /// The server has as many rooms as it may.
+        TooManyRooms => "too-many-rooms",
+        /// The server has as many participants as it may.
+        TooManyParticipants => "too-many-participants",
+        /// The server has more to do than it can; try again in a moment.
+        Overloaded => "overloaded",
+        /// The session ended while the request was on its way.
+        SessionOver => "session-over",
         /// The SDP does not parse or breaks a rule of WebRTC.
         InvalidSdp => "invalid-sdp",
-        /// The SDP is right, but offers nothing that the server can use.
+        /// The SDP is right, but the server cannot do what it asks for.
         UnsupportedSdp => "unsupported-sdp",
-        /// More tracks, slots or preferences than one participant may have.
-        TooMany => "too-many",
-        /// No such track, or it is not one that this request may name.
+        /// The token does not allow to publish.
+        MayNotPublish => "may-not-publish",
+        /// The token does not allow to subscribe.
+        MayNotSubscribe => "may-not-subscribe",
+        /// The token does not allow to publish this source.
+        SourceNotAllowed => "source-not-allowed",
+        /// A picture was declared as a sound or the reverse.
+        SourceOfOtherKind => "source-of-other-kind",
+        /// The offer would publish more tracks than a participant may.
+        TooManyTracks => "too-many-tracks",
+        /// The offer has more slots than a participant may.
+        TooManySlots => "too-many-slots",
+        /// `subscribe` names more tracks than it may.
+        TooManyPreferences => "too-many-preferences",
+        /// An `offer` must come first.
+        NotConnected => "not-connected",
+        /// There is no such track in the room.
         UnknownTrack => "unknown-track",
-        /// The m-line is not one that this request may name.
-        UnknownMid => "unknown-mid",
-        /// The session ended while the request was on its way.
-        Gone => "gone",
+        /// There is no such participant in the room.
+        UnknownParticipant => "unknown-participant",
+        /// Only its publisher or an admin may mute a track.
+        NotYourTrack => "not-your-track",
+        /// Only its publisher may unmute a track.
+        MayNotUnmute => "may-not-unmute",
+        /// Only an admin of the room may do this.
+        NotAdmin => "not-admin",
+        /// The token does not allow to send data messages.
+        MayNotPublishData => "may-not-publish-data",
+        /// Data messages came faster than the room passes them on.
+        TooMuchData => "too-much-data",
         /// The server has a fault.
         Internal => "internal",
     }
 }
 
 codes! {
-    /// Why the session, and the WebSocket with it, ended.
+    /// Why a session, or a media connection, ended.
     CloseCode {
         /// The client asked for it.
         Left => "left",
         /// An operator, or somebody who may, removed the participant.
         Removed => "removed",
+        /// The WebSocket was lost, and the session not resumed in time.
+        SignalingLost => "signaling-lost",
         /// Another connection has resumed this session.
-        Superseded => "superseded",
-        /// The server is going down.
-        ShuttingDown => "shutting-down",
+        Resumed => "resumed",
+        /// The server is stopping.
+        ServerStopping => "server-stopping",
         /// No successful `join` in time.
         JoinTimeout => "join-timeout",
         /// More requests than allowed.
         Flood => "flood",
         /// The client does not read what the server sends.
-        SlowConsumer => "slow-consumer",
+        TooSlow => "too-slow",
         /// A binary frame, or one that is too large or not UTF-8.
         BadFrame => "bad-frame",
+        /// The server closed the media connection.
+        Requested => "requested",
         /// No connectivity check of the client reached the server in time.
         IceTimeout => "ice-timeout",
         /// The DTLS handshake did not complete in time.
@@ -106,18 +142,20 @@ impl CloseCode {
     /// Whether a new `join` is likely to succeed without a person doing something about it.
     pub const fn retry(self) -> bool {
         match self {
-            Self::ShuttingDown
-            | Self::SlowConsumer
+            Self::ServerStopping
+            | Self::TooSlow
+            | Self::SignalingLost
             | Self::IceTimeout
             | Self::DtlsTimeout
             | Self::ConsentExpired
             | Self::Internal => true,
             Self::Left
             | Self::Removed
-            | Self::Superseded
+            | Self::Resumed
             | Self::JoinTimeout
             | Self::Flood
             | Self::BadFrame
+            | Self::Requested
             | Self::DtlsFailed
             | Self::FingerprintMismatch
             | Self::ClosedByPeer
@@ -129,15 +167,17 @@ impl CloseCode {
     pub const fn websocket_status(self) -> u16 {
         match self {
             Self::Left => 1000,
-            Self::ShuttingDown => 1001,
+            Self::ServerStopping => 1001,
             Self::BadFrame => 1003,
             Self::Internal => 1011,
             Self::Removed => 4403,
             Self::JoinTimeout => 4408,
-            Self::Superseded => 4409,
-            Self::SlowConsumer => 4413,
+            Self::Resumed => 4409,
+            Self::TooSlow => 4413,
             Self::Flood => 4429,
-            Self::IceTimeout
+            Self::SignalingLost
+            | Self::Requested
+            | Self::IceTimeout
             | Self::DtlsTimeout
             | Self::DtlsFailed
             | Self::FingerprintMismatch

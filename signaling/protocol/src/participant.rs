@@ -1,6 +1,5 @@
 //! Who is in a room and what they publish, as messages describe it.
 
-use crate::DisplayName;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -39,8 +38,8 @@ opaque_id!(
 pub struct Participant {
     /// Their id.
     pub id: ParticipantId,
-    /// What to call them; may be empty.
-    pub name: DisplayName,
+    /// What to call them.
+    pub name: String,
     /// What they publish now.
     pub tracks: Vec<Track>,
 }
@@ -54,8 +53,10 @@ pub struct Track {
     pub kind: Kind,
     /// What it shows.
     pub source: Source,
-    /// Whether its publisher has muted it.
+    /// Whether it is muted.
     pub muted: bool,
+    /// Whether media has begun to flow.
+    pub started: bool,
 }
 
 /// Audio or video.

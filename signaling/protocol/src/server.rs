@@ -1,9 +1,6 @@
 //! What the server sends.
 
-use crate::{
-    CloseCode, DisplayName, ErrorCode, Participant, ParticipantId, RequestId, RoomName, Track,
-    TrackId,
-};
+use crate::{CloseCode, ErrorCode, Participant, ParticipantId, RequestId, Track, TrackId};
 use serde::{Deserialize, Serialize};
 
 /// One message of the server.
@@ -28,12 +25,18 @@ pub enum ServerMessage {
     TrackPublished(TrackPublished),
     /// A track is gone.
     TrackUnpublished(TrackUnpublished),
+    /// Media of somebody's track has begun to flow.
+    TrackStarted(TrackStarted),
     /// A track was muted or unmuted.
     TrackMuted(TrackMuted),
     /// What each slot shows.
     Assignments(Assignments),
     /// The media connection is up.
     Connected(Connected),
+    /// The media connection is gone.
+    Disconnected(Disconnected),
+    /// A data message was not passed on.
+    DataRefused(DataRefused),
     /// The session is over.
     Closed(Closed),
     /// A type of a later version; to be ignored.
@@ -53,9 +56,9 @@ pub struct Joined {
     /// Who the client is.
     pub participant: ParticipantId,
     /// Where it is.
-    pub room: RoomName,
+    pub room: String,
     /// What it is called.
-    pub name: DisplayName,
+    pub name: String,
     /// The secret for coming back.
     pub resume: String,
     /// Whether an earlier session goes on; else the client must build a new media connection.
@@ -77,6 +80,10 @@ pub struct Permissions {
     pub publish: bool,
     /// Receive media.
     pub subscribe: bool,
+    /// Send data messages to the others.
+    pub data: bool,
+    /// Mute other people's tracks.
+    pub admin: bool,
 }
 
 /// What the server puts up with.
@@ -165,7 +172,7 @@ pub struct ParticipantJoined {
     pub participant: Participant,
 }
 
-/// Somebody left the room; their tracks are gone with them.
+/// Somebody left the room, after their tracks were unpublished.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct ParticipantLeft {
     /// Who.
@@ -192,11 +199,16 @@ pub struct TrackUnpublished {
     pub track: TrackId,
 }
 
-/// A track was muted or unmuted.
+/// Media of somebody's track has begun to flow.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct TrackStarted {
+    /// Which.
+    pub track: TrackId,
+}
+
+/// A track was muted or unmuted: somebody else's, or one's own by an admin.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TrackMuted {
-    /// Whose.
-    pub participant: ParticipantId,
     /// Which.
     pub track: TrackId,
     /// Whether it is muted now.
@@ -230,6 +242,24 @@ pub struct SlotState {
 pub struct Connected {
     /// The IANA name of the SRTP protection profile.
     pub protection: String,
+}
+
+/// The media connection is gone, and with it the client's tracks and slots. The session goes on.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Disconnected {
+    /// For programs.
+    pub code: CloseCode,
+    /// For people: one sentence.
+    pub message: String,
+}
+
+/// A data message was not passed on. Said once per media connection and code.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct DataRefused {
+    /// For programs.
+    pub code: ErrorCode,
+    /// For people: one sentence.
+    pub message: String,
 }
 
 /// The session is over, and the WebSocket closes.

@@ -16,11 +16,10 @@ fn refused(text: &str) -> (ErrorCode, Option<RequestId>) {
 
 #[test]
 fn every_request_survives_the_journey_to_json_and_back() {
-    let room = RoomName::try_from("standup".to_owned()).expect("a room name");
     let messages = [
         ClientMessage::Join(Join {
-            room,
-            name: DisplayName::default(),
+            room: "standup".into(),
+            name: None,
             token: Some("t".into()),
             resume: None,
         }),
@@ -62,7 +61,7 @@ fn every_request_survives_the_journey_to_json_and_back() {
 fn what_is_no_request_is_refused_with_a_code() {
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));
     let deep_field = format!(r#"{{"type":"ping","x":{deep}}}"#);
-    let table: [(&str, ErrorCode, Option<RequestId>); 20] = [
+    let table: [(&str, ErrorCode, Option<RequestId>); 18] = [
         ("", ErrorCode::InvalidJson, None),
         ("null", ErrorCode::InvalidJson, None),
         ("[]", ErrorCode::InvalidJson, None),
@@ -103,16 +102,6 @@ fn what_is_no_request_is_refused_with_a_code() {
             Some(6),
         ),
         (
-            r#"{"type":"join","room":""}"#,
-            ErrorCode::InvalidMessage,
-            None,
-        ),
-        (
-            r#"{"type":"join","room":"a","name":" "}"#,
-            ErrorCode::InvalidMessage,
-            None,
-        ),
-        (
             r#"{"type":"offer","sdp":7}"#,
             ErrorCode::InvalidMessage,
             None,
@@ -145,7 +134,6 @@ fn the_explanation_names_the_field() {
     for (text, field) in [
         (r#"{"type":"offer","sdp":"","trcks":[]}"#, "trcks"),
         (r#"{"type":"mute","muted":true}"#, "track"),
-        (r#"{"type":"join","room":"a\u0000"}"#, "control characters"),
     ] {
         let message = Request::parse(text).expect_err("malformed").message;
         assert!(message.contains(field), "{message}");
