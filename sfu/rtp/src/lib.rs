@@ -3,11 +3,15 @@
 //! Everything here is a plain function of its input. Nothing does I/O, reads a clock or remembers a session, and no
 //! parser allocates or panics, whatever bytes it is given.
 
+pub mod codec;
 pub mod extension;
 pub mod header;
 pub mod id;
+pub mod red;
+pub mod rtx;
 pub mod seq;
 
+pub use codec::{PayloadFormat, PayloadInfo};
 pub use extension::{ExtensionKind, ExtensionMap, ExtensionMapError};
 pub use header::{ExtensionElement, HeaderWriter, RtpError, RtpHeader, looks_like_rtcp};
 pub use id::{Bitrate, Mid, PayloadType, Rid, Ssrc};

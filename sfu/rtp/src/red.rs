@@ -1,0 +1,163 @@
+//! Redundant audio (RFC 2198): earlier frames repeated ahead of the newest one. Read only; a receiver that cannot take
+//! it is sent the primary block.
+
+use crate::PayloadType;
+
+/// One block of a redundant payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Block<'a> {
+    /// The payload type of its content.
+    pub payload_type: PayloadType,
+    /// How many ticks its timestamp is before the packet's: 0 to 16383, and 0 for the primary block.
+    pub timestamp_offset: u16,
+    /// Its content, which may be empty.
+    pub data: &'a [u8],
+}
+
+/// The blocks of a redundant payload, the oldest first; the last is the primary one. `None` if the payload is cut short
+/// or has more than [`MAX_BLOCKS`] blocks.
+pub fn blocks(payload: &[u8]) -> Option<Blocks<'_>> {
+    let mut rest = payload;
+    let mut redundant_len = 0;
+    let mut count = 0;
+    while let &[b0, b1, b2, b3, ref tail @ ..] = rest
+        && b0 & FOLLOW_BIT != 0
+    {
+        count += 1;
+        if count == MAX_BLOCKS {
+            return None;
+        }
+        redundant_len += block_len([b0, b1, b2, b3]);
+        rest = tail;
+    }
+    let (&last, data) = rest.split_first()?;
+    if last & FOLLOW_BIT != 0 || redundant_len > data.len() {
+        return None;
+    }
+    Some(Blocks {
+        heads: payload,
+        data,
+    })
+}
+
+/// The primary block of a redundant payload: its payload type and content. `None` as for [`blocks`].
+pub fn primary(payload: &[u8]) -> Option<(PayloadType, &[u8])> {
+    blocks(payload)?
+        .last()
+        .map(|block| (block.payload_type, block.data))
+}
+
+/// Walks the blocks of a redundant payload; made by [`blocks`], which has checked them.
+#[derive(Debug, Clone)]
+pub struct Blocks<'a> {
+    heads: &'a [u8],
+    data: &'a [u8],
+}
+
+impl<'a> Iterator for Blocks<'a> {
+    type Item = Block<'a>;
+
+    fn next(&mut self) -> Option<Block<'a>> {
+        let first = *self.heads.first()?;
+        let payload_type = PayloadType::from_header_byte(first);
+        if first & FOLLOW_BIT == 0 {
+            self.heads = &[];
+            return Some(Block {
+                payload_type,
+                timestamp_offset: 0,
+                data: self.data,
+            });
+        }
+        let (&head, heads) = self.heads.split_first_chunk()?;
+        let (data, rest) = self.data.split_at_checked(block_len(head))?;
+        (self.heads, self.data) = (heads, rest);
+        let timestamp_offset = u16::from_be_bytes([head[1], head[2]]) >> 2;
+        Some(Block {
+            payload_type,
+            timestamp_offset,
+            data,
+        })
+    }
+}
+
+/// Chromium sends two redundant blocks at most by default and nine if told to; the rest is room.
+pub const MAX_BLOCKS: usize = 16;
+
+const FOLLOW_BIT: u8 = 0x80;
+
+/// The low ten bits of a redundant block's header.
+fn block_len(head: [u8; 4]) -> usize {
+    usize::from(u16::from_be_bytes([head[2], head[3]]) & 0x03ff)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    type Expected<'a> = &'a [(u8, u16, &'a [u8])];
+
+    #[test]
+    fn blocks_are_read_in_order() {
+        let cases: &[(&str, &[u8], Expected)] = &[
+            ("primary alone", &[0x6f, 1, 2], &[(0x6f, 0, &[1, 2])]),
+            ("empty primary", &[0x6f], &[(0x6f, 0, &[])]),
+            (
+                "one redundant block of 960 ticks before",
+                &[0xef, 0x0f, 0x00, 0x02, 0x6f, 1, 2, 3],
+                &[(0x6f, 960, &[1, 2]), (0x6f, 0, &[3])],
+            ),
+            (
+                "extremes of the offset, an empty block and another type",
+                &[0x80, 0xff, 0xfc, 0x00, 0xff, 0x00, 0x04, 0x01, 0x01, 7, 8],
+                &[(0, 16383, &[]), (127, 1, &[7]), (1, 0, &[8])],
+            ),
+        ];
+        for (name, payload, expected) in cases {
+            let found: Vec<_> = blocks(payload)
+                .expect(name)
+                .map(|block| (block.payload_type.get(), block.timestamp_offset, block.data))
+                .collect();
+            assert_eq!(found, *expected, "{name}");
+            let last = expected
+                .last()
+                .map(|&(payload_type, _, data)| (payload_type, data));
+            assert_eq!(
+                primary(payload).map(|(payload_type, data)| (payload_type.get(), data)),
+                last,
+                "{name}"
+            );
+        }
+    }
+
+    #[test]
+    fn malformed_payloads_are_refused() {
+        let endless = [0x80, 0, 0, 0].repeat(MAX_BLOCKS);
+        let cases: &[(&str, &[u8])] = &[
+            ("empty", &[]),
+            ("header cut short", &[0x80, 0, 0]),
+            ("no primary header", &[0x80, 0, 0, 0]),
+            ("block past the end", &[0x80, 0, 0, 2, 0x6f, 1]),
+            ("too many blocks", &endless),
+        ];
+        for (name, payload) in cases {
+            assert!(blocks(payload).is_none(), "{name}");
+        }
+    }
+
+    #[test]
+    fn as_many_blocks_as_allowed_are_read() {
+        let mut payload = [0x80, 0, 0, 1].repeat(MAX_BLOCKS - 1);
+        payload.push(0x6f);
+        payload.extend(0..MAX_BLOCKS as u8);
+        let found: Vec<_> = blocks(&payload)
+            .expect("allowed")
+            .map(|block| block.data.to_vec())
+            .collect();
+        assert_eq!(
+            found,
+            (0..MAX_BLOCKS as u8)
+                .map(|byte| vec![byte])
+                .collect::<Vec<_>>()
+        );
+    }
+}
