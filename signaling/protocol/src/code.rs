@@ -99,7 +99,7 @@ codes! {
 }
 
 codes! {
-    /// Why a session, or a media connection, ended.
+    /// Why a session, or somebody else's stay, ended.
     CloseCode {
         /// The client asked for it.
         Left => "left",
@@ -108,19 +108,17 @@ codes! {
         /// The WebSocket was lost, and the session not resumed in time.
         SignalingLost => "signaling-lost",
         /// Another connection has resumed this session.
-        Resumed => "resumed",
+        Superseded => "superseded",
         /// The server is stopping.
-        ServerStopping => "server-stopping",
+        ShuttingDown => "shutting-down",
         /// No successful `join` in time.
         JoinTimeout => "join-timeout",
         /// More requests than allowed.
         Flood => "flood",
         /// The client does not read what the server sends.
-        TooSlow => "too-slow",
+        SlowConsumer => "slow-consumer",
         /// A binary frame, or one that is too large or not UTF-8.
         BadFrame => "bad-frame",
-        /// The server closed the media connection.
-        Requested => "requested",
         /// No connectivity check of the client reached the server in time.
         IceTimeout => "ice-timeout",
         /// The DTLS handshake did not complete in time.
@@ -142,8 +140,8 @@ impl CloseCode {
     /// Whether a new `join` is likely to succeed without a person doing something about it.
     pub const fn retry(self) -> bool {
         match self {
-            Self::ServerStopping
-            | Self::TooSlow
+            Self::ShuttingDown
+            | Self::SlowConsumer
             | Self::SignalingLost
             | Self::IceTimeout
             | Self::DtlsTimeout
@@ -151,11 +149,10 @@ impl CloseCode {
             | Self::Internal => true,
             Self::Left
             | Self::Removed
-            | Self::Resumed
+            | Self::Superseded
             | Self::JoinTimeout
             | Self::Flood
             | Self::BadFrame
-            | Self::Requested
             | Self::DtlsFailed
             | Self::FingerprintMismatch
             | Self::ClosedByPeer
@@ -167,16 +164,15 @@ impl CloseCode {
     pub const fn websocket_status(self) -> u16 {
         match self {
             Self::Left => 1000,
-            Self::ServerStopping => 1001,
+            Self::ShuttingDown => 1001,
             Self::BadFrame => 1003,
             Self::Internal => 1011,
             Self::Removed => 4403,
             Self::JoinTimeout => 4408,
-            Self::Resumed => 4409,
-            Self::TooSlow => 4413,
+            Self::Superseded => 4409,
+            Self::SlowConsumer => 4413,
             Self::Flood => 4429,
             Self::SignalingLost
-            | Self::Requested
             | Self::IceTimeout
             | Self::DtlsTimeout
             | Self::DtlsFailed

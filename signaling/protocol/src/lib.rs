@@ -17,8 +17,8 @@ pub use client::{
 pub use code::{CloseCode, ErrorCode};
 pub use participant::{Kind, Participant, ParticipantId, Source, Track, TrackId};
 pub use server::{
-    Answer, AnsweredTrack, Assignments, Closed, Connected, DataRefused, Disconnected, Done,
-    ErrorMessage, IceServer, Joined, Limits, ParticipantJoined, ParticipantLeft, Permissions, Pong,
+    Answer, AnsweredTrack, Assignments, Closed, Connected, DataRefused, Done, ErrorMessage,
+    IceServer, Joined, Limits, ParticipantJoined, ParticipantLeft, Permissions, Pong,
     ServerMessage, SlotState, TrackMuted, TrackPublished, TrackStarted, TrackUnpublished,
 };
 

@@ -33,8 +33,6 @@ pub enum ServerMessage {
     Assignments(Assignments),
     /// The media connection is up.
     Connected(Connected),
-    /// The media connection is gone.
-    Disconnected(Disconnected),
     /// A data message was not passed on.
     DataRefused(DataRefused),
     /// The session is over.
@@ -65,6 +63,8 @@ pub struct Joined {
     pub resumed: bool,
     /// What the client may do.
     pub permissions: Permissions,
+    /// The client's own tracks, if an earlier session goes on.
+    pub tracks: Vec<AnsweredTrack>,
     /// Everybody else in the room.
     pub participants: Vec<Participant>,
     /// What the server puts up with.
@@ -242,15 +242,6 @@ pub struct SlotState {
 pub struct Connected {
     /// The IANA name of the SRTP protection profile.
     pub protection: String,
-}
-
-/// The media connection is gone, and with it the client's tracks and slots. The session goes on.
-#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
-pub struct Disconnected {
-    /// For programs.
-    pub code: CloseCode,
-    /// For people: one sentence.
-    pub message: String,
 }
 
 /// A data message was not passed on. Said once per media connection and code.
