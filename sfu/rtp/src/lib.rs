@@ -8,6 +8,7 @@ pub mod extension;
 pub mod header;
 pub mod id;
 pub mod red;
+pub mod rtcp;
 pub mod rtx;
 pub mod seq;
 
