@@ -9,4 +9,7 @@ pub mod drop_reason;
 pub mod engine;
 pub mod id;
 pub mod parameters;
+// The engine, which uses all of it, is being put together.
+#[allow(dead_code)]
+pub(crate) mod publish;
 pub mod send_batch;
