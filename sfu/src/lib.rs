@@ -5,6 +5,7 @@
 //! crate and knows this one through [`control`]. `ARCHITECTURE.md` has the picture.
 
 pub mod counters;
+pub mod demux;
 pub mod drop_reason;
 pub mod engine;
 pub mod id;
@@ -13,3 +14,4 @@ pub mod parameters;
 #[allow(dead_code)]
 pub(crate) mod publish;
 pub mod send_batch;
+pub mod transport;
