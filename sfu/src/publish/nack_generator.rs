@@ -220,15 +220,16 @@ mod tests {
                 ],
             ),
             (
-                "each gap after its own",
+                "a new gap does not put off an old one",
                 &[
                     Packet(0, 10),
                     Packet(0, 12),
-                    Packet(5, 14),
-                    Due(5, Some(10)),
                     Asks(10, &[11]),
-                    Due(10, Some(15)),
-                    Asks(15, &[13]),
+                    Packet(130, 14),
+                    Due(130, Some(135)),
+                    Asks(135, &[11]),
+                    Due(135, Some(140)),
+                    Asks(140, &[13]),
                 ],
             ),
             (
