@@ -4,4 +4,5 @@
 //! wishes for keyframes back. Reception follows RFC 3550, repair RFC 4585 and RFC 4588.
 
 pub(crate) mod cache;
+pub(crate) mod keyframe_requester;
 pub(crate) mod nack_generator;
