@@ -13,5 +13,7 @@ pub mod parameters;
 // The engine, which uses all of it, is being put together.
 #[allow(dead_code)]
 pub(crate) mod publish;
+#[allow(dead_code)]
+pub(crate) mod rate_window;
 pub mod send_batch;
 pub mod transport;

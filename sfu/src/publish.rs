@@ -6,3 +6,4 @@
 pub(crate) mod cache;
 pub(crate) mod keyframe_requester;
 pub(crate) mod nack_generator;
+pub(crate) mod receiver_statistics;
