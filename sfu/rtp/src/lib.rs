@@ -4,6 +4,7 @@
 //! parser allocates or panics, whatever bytes it is given.
 
 pub mod codec;
+pub mod dependency_descriptor;
 pub mod extension;
 pub mod header;
 pub mod id;
@@ -13,6 +14,7 @@ pub mod rtx;
 pub mod seq;
 
 pub use codec::{PayloadFormat, PayloadInfo};
+pub use dependency_descriptor::{DependencyDescriptor, DependencyStructure, Layer};
 pub use extension::{ExtensionKind, ExtensionMap, ExtensionMapError};
 pub use header::{ExtensionElement, HeaderWriter, RtpError, RtpHeader, looks_like_rtcp};
 pub use id::{Bitrate, Mid, PayloadType, Rid, Ssrc};
