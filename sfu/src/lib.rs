@@ -4,6 +4,8 @@
 //! [`room`] decides who sees whom; [`sdp`] turns an offer into an answer. Signaling lives in another
 //! crate and knows this one through [`control`]. `ARCHITECTURE.md` has the picture.
 
+#[allow(dead_code)]
+pub(crate) mod capture_clock;
 pub mod counters;
 pub mod demux;
 pub mod drop_reason;

@@ -7,3 +7,4 @@ pub(crate) mod cache;
 pub(crate) mod keyframe_requester;
 pub(crate) mod nack_generator;
 pub(crate) mod receiver_statistics;
+pub(crate) mod sender_clock;
