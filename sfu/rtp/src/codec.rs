@@ -1,5 +1,6 @@
-//! What a forwarder may know of a payload without decoding it: where frames begin, which layer they are on, and at which
-//! of them a decoder can start. Codecs that number their pictures can have them renumbered in place.
+//! What a forwarder may know of a payload without decoding it: where frames begin, which layer they
+//! are on, and at which of them a decoder can start. Codecs that number their pictures can have
+//! them renumbered in place.
 //!
 //! One file per payload format; each parser is a plain function of the payload.
 
@@ -47,8 +48,8 @@ pub enum PayloadInfo {
 }
 
 impl PayloadInfo {
-    /// Reads a decrypted payload without its padding. `None` if it is malformed or empty; padding-only packets are
-    /// the caller's to recognise.
+    /// Reads a decrypted payload without its padding. `None` if it is malformed or empty;
+    /// padding-only packets are the caller's to recognise.
     #[inline]
     pub fn parse(format: PayloadFormat, payload: &[u8]) -> Option<Self> {
         match format {
@@ -60,8 +61,8 @@ impl PayloadInfo {
         }
     }
 
-    /// Whether a decoder that has seen nothing can start with this packet, on the lowest spatial layer. True of every
-    /// audio packet.
+    /// Whether a decoder that has seen nothing can start with this packet. True of every audio
+    /// packet.
     #[inline]
     pub fn is_keyframe_start(&self) -> bool {
         match self {
@@ -73,8 +74,8 @@ impl PayloadInfo {
         }
     }
 
-    /// Whether a frame begins with this packet. H.264 can say so of several packets of one frame; see
-    /// [`H264Payload::frame_start`].
+    /// Whether a frame begins with this packet. H.264 can say so of several packets of one frame;
+    /// see [`H264Payload::frame_start`].
     #[inline]
     pub fn is_frame_start(&self) -> bool {
         match self {
@@ -107,8 +108,9 @@ impl PayloadInfo {
         }
     }
 
-    /// Whether the payload says that a receiver of lower temporal layers can go on to this frame's layer here: the
-    /// frame refers to nothing of its own temporal layer or above. AV1 says so in its dependency descriptor only.
+    /// Whether the payload says that a receiver of lower temporal layers can go on to this frame's
+    /// layer here: the frame refers to nothing of its own temporal layer or above. AV1 says so in
+    /// its dependency descriptor only.
     #[inline]
     pub fn is_temporal_switch_point(&self) -> bool {
         match self {
@@ -118,7 +120,8 @@ impl PayloadInfo {
         }
     }
 
-    /// Whether the payload says that no other frame refers to this one, so that dropping it harms nothing else.
+    /// Whether the payload says that no other frame refers to this one, so that dropping it harms
+    /// nothing else.
     #[inline]
     pub fn is_discardable(&self) -> bool {
         match self {
@@ -128,8 +131,8 @@ impl PayloadInfo {
         }
     }
 
-    /// The size of the picture, if this packet tells: VP8 at keyframes, VP9 with a scalability structure (then of the
-    /// highest spatial layer).
+    /// The size of the picture, if this packet tells: VP8 at keyframes, VP9 with a scalability
+    /// structure (then of the highest spatial layer).
     #[inline]
     pub fn resolution(&self) -> Option<Resolution> {
         match self {

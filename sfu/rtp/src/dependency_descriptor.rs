@@ -1,8 +1,10 @@
-//! The dependency descriptor header extension (RTP Payload Format For AV1, AOM, appendix A): which layer a frame is on,
-//! what it refers to and whom it is for, told outside of the payload and so for any codec.
+//! The dependency descriptor header extension (RTP Payload Format For AV1, AOM, appendix A): which
+//! layer a frame is on, what it refers to and whom it is for, told outside of the payload and so
+//! for any codec.
 //!
-//! Most descriptors are three bytes that name a template of the [`DependencyStructure`], which travels with keyframes.
-//! The caller keeps the structure; a descriptor read with it is complete in itself.
+//! Most descriptors are three bytes that name a template of the [`DependencyStructure`], which
+//! travels with keyframes. The caller keeps the structure; a descriptor read with it is complete in
+//! itself.
 
 mod bits;
 mod frame;
@@ -84,8 +86,9 @@ pub struct DependencyDescriptor {
     pub layer: Layer,
     /// What the frame refers to and whom it is for.
     pub frame: FrameDependencies,
-    /// The decode targets that are being produced, target 0 in the lowest bit, if this packet tells; else they are as
-    /// they were. A packet with a structure that does not tell activates them all.
+    /// The decode targets that are being produced, target 0 in the lowest bit, if this packet
+    /// tells; else they are as they were. A packet with a structure that does not tell activates
+    /// them all.
     pub active_decode_targets: Option<u32>,
     /// The greatest size of the frame's spatial layer, if the structure tells.
     pub resolution: Option<Resolution>,
@@ -103,11 +106,12 @@ struct Layout {
 }
 
 impl DependencyDescriptor {
-    /// Reads a descriptor. `known` is the structure that came last, if one did; a structure in the value itself goes
-    /// before it.
+    /// Reads a descriptor. `known` is the structure that came last, if one did; a structure in the
+    /// value itself goes before it.
     ///
-    /// If [`has_structure`](Self::has_structure) is then set, [`DependencyStructure::parse`] gives the structure to keep
-    /// for the packets that follow, unless this packet is older than the one that brought the present structure.
+    /// If [`has_structure`](Self::has_structure) is then set, [`DependencyStructure::parse`] gives
+    /// the structure to keep for the packets that follow, unless this packet is older than the one
+    /// that brought the present structure.
     ///
     /// # Errors
     /// Any of [`DescriptorError`] but [`BufferTooShort`](DescriptorError::BufferTooShort).
@@ -192,13 +196,14 @@ impl DependencyDescriptor {
         self.has_structure && self.head.start_of_frame && self.frame.frame_diffs().is_empty()
     }
 
-    /// Writes `value`, from which this descriptor was read, to the start of `out` with another set of active decode
-    /// targets, and returns its length: at most [`MAX_GROWTH`](Self::MAX_GROWTH) bytes more. What the sender put
-    /// there of a structure, custom references and so on is kept bit by bit.
+    /// Writes `value`, from which this descriptor was read, to the start of `out` with another set
+    /// of active decode targets, and returns its length: at most [`MAX_GROWTH`](Self::MAX_GROWTH)
+    /// bytes more. What the sender put there of a structure, custom references and so on is kept
+    /// bit by bit.
     ///
     /// # Errors
-    /// [`DescriptorError::BufferTooShort`] if `out` is, and [`DescriptorError::Truncated`] if `value` is another one
-    /// that is shorter; `out` then holds no descriptor.
+    /// [`DescriptorError::BufferTooShort`] if `out` is, and [`DescriptorError::Truncated`] if
+    /// `value` is another one that is shorter; `out` then holds no descriptor.
     pub fn write_with_active_targets(
         &self,
         value: &[u8],

@@ -1,9 +1,10 @@
-//! Which header extensions we know, by the URIs of SDP (RFC 8285 §5), which id each was given, and what their values
-//! mean. The elements themselves are read and written by [`header`](crate::header).
+//! Which header extensions we know, by the URIs of SDP (RFC 8285 §5), which id each was given, and
+//! what their values mean. The elements themselves are read and written by
+//! [`header`](crate::header).
 
 mod value;
 
-use std::fmt;
+use core::fmt;
 
 use thiserror::Error;
 
@@ -26,7 +27,8 @@ pub enum ExtensionKind {
     AudioLevel,
     /// How loud each contributing source is (RFC 6465).
     CsrcAudioLevel,
-    /// A counter over all packets of the transport (draft-holmer-rmcat-transport-wide-cc-extensions-01).
+    /// A counter over all packets of the transport
+    /// (draft-holmer-rmcat-transport-wide-cc-extensions-01).
     TransportSequence,
     /// When the packet left, modulo 64 s (webrtc.org, abs-send-time).
     AbsSendTime,
@@ -46,7 +48,8 @@ pub enum ExtensionKind {
     VideoTiming,
     /// Colours and HDR metadata (webrtc.org, color-space).
     ColorSpace,
-    /// Which simulcast and spatial layers are being sent, and their bitrates (webrtc.org, video-layers-allocation00).
+    /// Which simulcast and spatial layers are being sent, and their bitrates (webrtc.org,
+    /// video-layers-allocation00).
     VideoLayersAllocation,
 }
 
@@ -135,8 +138,8 @@ pub enum ExtensionMapError {
     },
 }
 
-/// The ids of one direction of a transport: within a bundle, an id names the same extension on every m-line
-/// (RFC 9143 §7.2). Looks up in either direction without searching.
+/// The ids of one direction of a transport: within a bundle, an id names the same extension on
+/// every m-line (RFC 9143 §7.2). Looks up in either direction without searching.
 #[derive(Clone, PartialEq, Eq)]
 pub struct ExtensionMap {
     kinds: [Option<ExtensionKind>; 256],

@@ -1,10 +1,10 @@
-//! The RTP header (RFC 3550 §5.1): a summary that borrows nothing, so that the packet can be decrypted in place after
-//! its header was read. Payloads and their codecs are not looked at here.
+//! The RTP header (RFC 3550 §5.1): a summary that borrows nothing, so that the packet can be
+//! decrypted in place after its header was read. Payloads and their codecs are not looked at here.
 
 mod extensions;
 mod write;
 
-use std::ops::Range;
+use core::ops::Range;
 
 use thiserror::Error;
 
@@ -72,9 +72,9 @@ impl RtpHeader {
 
     /// Reads the header at the start of `packet`, which may still be encrypted behind it.
     ///
-    /// Checks the version and that the header lies within the packet. The elements of the extension block are read
-    /// later, by [`extensions`](Self::extensions); padding can be checked only once decrypted, by
-    /// [`payload`](Self::payload).
+    /// Checks the version and that the header lies within the packet. The elements of the extension
+    /// block are read later, by [`extensions`](Self::extensions); padding can be checked only once
+    /// decrypted, by [`payload`](Self::payload).
     #[inline]
     pub fn parse(packet: &[u8]) -> Result<Self, RtpError> {
         let &[b0, b1, s0, s1, t0, t1, t2, t3, c0, c1, c2, c3] = packet
@@ -128,7 +128,8 @@ impl RtpHeader {
         self.payload_type
     }
 
-    /// The sequence number as it travels; [`SeqUnwrapper`](crate::SeqUnwrapper) makes it comparable.
+    /// The sequence number as it travels; [`SeqUnwrapper`](crate::SeqUnwrapper) makes it
+    /// comparable.
     #[inline]
     pub const fn sequence(&self) -> u16 {
         self.sequence
@@ -164,7 +165,8 @@ impl RtpHeader {
         self.extension_profile
     }
 
-    /// Where the elements of the extension block lie, without the block's own four bytes. Empty if there is no block.
+    /// Where the elements of the extension block lie, without the block's own four bytes. Empty if
+    /// there is no block.
     #[inline]
     pub const fn extension_range(&self) -> Range<usize> {
         self.extension_start as usize..self.header_len as usize
@@ -186,7 +188,8 @@ impl RtpHeader {
             .map(|&bytes| Ssrc::new(u32::from_be_bytes(bytes)))
     }
 
-    /// The header extension elements as (id, value), in order. `packet` is the one this header was parsed from.
+    /// The header extension elements as (id, value), in order. `packet` is the one this header was
+    /// parsed from.
     ///
     /// Ends at the first malformed element. A block of neither form of RFC 8285 gives nothing.
     #[inline]
@@ -203,7 +206,8 @@ impl RtpHeader {
             .map(|(_, value)| value)
     }
 
-    /// Bytes of padding at the end of `plaintext`, which is the whole packet once decrypted, without its tag.
+    /// Bytes of padding at the end of `plaintext`, which is the whole packet once decrypted,
+    /// without its tag.
     ///
     /// # Errors
     /// [`RtpError::Padding`] if the count is zero or takes more than the payload.
@@ -223,12 +227,12 @@ impl RtpHeader {
         Ok(usize::from(padding))
     }
 
-    /// Where the payload lies in `plaintext`, which is the whole packet once decrypted, without its tag; the padding
-    /// is left out. Empty for a packet that is padding only.
+    /// Where the payload lies in `plaintext`, which is the whole packet once decrypted, without its
+    /// tag; the padding is left out. Empty for a packet that is padding only.
     ///
     /// # Errors
-    /// [`RtpError::Padding`] as for [`padding_len`](Self::padding_len); [`RtpError::Truncated`] if `plaintext` does
-    /// not even hold the header.
+    /// [`RtpError::Padding`] as for [`padding_len`](Self::padding_len); [`RtpError::Truncated`] if
+    /// `plaintext` does not even hold the header.
     #[inline]
     pub fn payload_range(&self, plaintext: &[u8]) -> Result<Range<usize>, RtpError> {
         let end = plaintext.len() - self.padding_len(plaintext)?;
@@ -249,8 +253,8 @@ impl RtpHeader {
     }
 }
 
-/// Whether a datagram that RFC 7983 sorts under RTP and RTCP is RTCP: its second byte is 192 to 223 (RFC 5761 §4).
-/// RTP must therefore not use payload types 64 to 95.
+/// Whether a datagram that RFC 7983 sorts under RTP and RTCP is RTCP: its second byte is 192 to 223
+/// (RFC 5761 §4). RTP must therefore not use payload types 64 to 95.
 #[inline]
 pub fn looks_like_rtcp(datagram: &[u8]) -> bool {
     matches!(datagram, [_, 192..=223, ..])

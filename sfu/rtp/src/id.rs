@@ -1,16 +1,18 @@
-//! Names of streams and the unit of bitrates, each a type of its own so that none is mistaken for another.
+//! Names of streams and the unit of bitrates, each a type of its own so that none is mistaken for
+//! another.
 //!
-//! SSRC and payload type: RFC 3550 §5.1. MID: RFC 9143 §15 with the token grammar of RFC 8866. RID: RFC 8851 §10
-//! and RFC 8852 §3.
+//! SSRC and payload type: RFC 3550 §5.1. MID: RFC 9143 §15 with the token grammar of RFC 8866. RID:
+//! RFC 8851 §10 and RFC 8852 §3.
 
 mod label;
 
-use std::fmt;
-use std::time::Duration;
+use core::fmt;
+use core::time::Duration;
 
 use label::Label;
 
-/// A synchronisation source: the name of one RTP stream within a transport (RFC 3550 §5.1). Every value is legal.
+/// A synchronisation source: the name of one RTP stream within a transport (RFC 3550 §5.1). Every
+/// value is legal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Ssrc(u32);
 
@@ -71,8 +73,8 @@ impl fmt::Display for PayloadType {
     }
 }
 
-/// A media identification: the `a=mid` of an m-line and the MID header extension (RFC 9143). 1 to 16 token characters,
-/// 16 being what a one-byte header extension can carry.
+/// A media identification: the `a=mid` of an m-line and the MID header extension (RFC 9143). 1 to
+/// 16 token characters, 16 being what a one-byte header extension can carry.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Mid(Label);
 
@@ -106,8 +108,9 @@ impl fmt::Debug for Mid {
     }
 }
 
-/// An RTP stream id: the name of one simulcast encoding, in `a=rid` and in the RID header extensions. 1 to 16 letters,
-/// digits, `-` or `_`: RFC 8851 §10 allows the last two, RFC 8852 §3.1 does not, and applications use them.
+/// An RTP stream id: the name of one simulcast encoding, in `a=rid` and in the RID header
+/// extensions. 1 to 16 letters, digits, `-` or `_`: RFC 8851 §10 allows the last two, RFC 8852 §3.1
+/// does not, and applications use them.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Rid(Label);
 

@@ -1,7 +1,11 @@
-//! RTP as bytes: headers, sequence and time arithmetic, header extensions and what a forwarder may know of a payload.
+//! RTP as bytes: headers, sequence and time arithmetic, header extensions and what a forwarder may
+//! know of a payload.
 //!
-//! Everything here is a plain function of its input. Nothing does I/O, reads a clock or remembers a session, and no
-//! parser allocates or panics, whatever bytes it is given.
+//! Everything here is a plain function of its input. Nothing does I/O, reads a clock or remembers a
+//! session, and no parser panics, whatever bytes it is given. Nothing allocates either: without
+//! `std` and `alloc` it could not.
+
+#![cfg_attr(not(test), no_std)]
 
 pub mod codec;
 pub mod dependency_descriptor;

@@ -1,5 +1,5 @@
-//! Redundant audio (RFC 2198): earlier frames repeated ahead of the newest one. Read only; a receiver that cannot take
-//! it is sent the primary block.
+//! Redundant audio (RFC 2198): earlier frames repeated ahead of the newest one. Read only; a
+//! receiver that cannot take it is sent the primary block.
 
 use crate::PayloadType;
 
@@ -8,14 +8,15 @@ use crate::PayloadType;
 pub struct Block<'a> {
     /// The payload type of its content.
     pub payload_type: PayloadType,
-    /// How many ticks its timestamp is before the packet's: 0 to 16383, and 0 for the primary block.
+    /// How many ticks its timestamp is before the packet's: 0 to 16383, and 0 for the primary
+    /// block.
     pub timestamp_offset: u16,
     /// Its content, which may be empty.
     pub data: &'a [u8],
 }
 
-/// The blocks of a redundant payload, the oldest first; the last is the primary one. `None` if the payload is cut short
-/// or has more than [`MAX_BLOCKS`] blocks.
+/// The blocks of a redundant payload, the oldest first; the last is the primary one. `None` if the
+/// payload is cut short or has more than [`MAX_BLOCKS`] blocks.
 pub fn blocks(payload: &[u8]) -> Option<Blocks<'_>> {
     let mut rest = payload;
     let mut redundant_len = 0;
@@ -40,7 +41,8 @@ pub fn blocks(payload: &[u8]) -> Option<Blocks<'_>> {
     })
 }
 
-/// The primary block of a redundant payload: its payload type and content. `None` as for [`blocks`].
+/// The primary block of a redundant payload: its payload type and content. `None` as for
+/// [`blocks`].
 pub fn primary(payload: &[u8]) -> Option<(PayloadType, &[u8])> {
     blocks(payload)?
         .last()

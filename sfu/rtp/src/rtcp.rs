@@ -1,6 +1,6 @@
-//! Walking an RTCP compound packet (RFC 3550 §6.1, reduced-size allowed as in RFC 5506) without allocating. What the
-//! packets say, and building them, is left to an RTCP library: this finds where each begins and ends, so that one
-//! malformed packet does not spoil those before it.
+//! Walking an RTCP compound packet (RFC 3550 §6.1, reduced-size allowed as in RFC 5506) without
+//! allocating. What the packets say, and building them, is left to an RTCP library: this finds
+//! where each begins and ends, so that one malformed packet does not spoil those before it.
 
 /// One packet of a compound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -9,7 +9,8 @@ pub struct RtcpPacket<'a> {
     pub packet_type: u8,
     /// The five bits that count blocks, or in feedback packets tell its format.
     pub count: u8,
-    /// What follows the four-byte header, without padding; a multiple of four bytes before padding is taken off.
+    /// What follows the four-byte header, without padding; a multiple of four bytes before padding
+    /// is taken off.
     pub body: &'a [u8],
     /// The whole packet, header and padding included.
     pub bytes: &'a [u8],
@@ -17,8 +18,8 @@ pub struct RtcpPacket<'a> {
 
 /// The packets of a decrypted RTCP datagram, in order.
 ///
-/// Ends at the first that is malformed: not of version 2, longer than what is left, or with a padding count that is
-/// zero or larger than the packet.
+/// Ends at the first that is malformed: not of version 2, longer than what is left, or with a
+/// padding count that is zero or larger than the packet.
 #[inline]
 pub fn packets(compound: &[u8]) -> RtcpPackets<'_> {
     RtcpPackets { rest: compound }

@@ -1,13 +1,13 @@
-//! Retransmissions (RFC 4588 §4): a packet of another SSRC and payload type whose payload begins with the sequence
-//! number of the packet it repeats.
+//! Retransmissions (RFC 4588 §4): a packet of another SSRC and payload type whose payload begins
+//! with the sequence number of the packet it repeats.
 
 use crate::{PayloadType, RtpError, RtpHeader, Ssrc};
 
 /// Length of the original sequence number.
 pub const ORIGINAL_SEQUENCE_LEN: usize = 2;
 
-/// The original sequence number and payload in the payload of a retransmission. `None` for a payload that holds
-/// nothing else, as do the probes that browsers send on a retransmission stream.
+/// The original sequence number and payload in the payload of a retransmission. `None` for a
+/// payload that holds nothing else, as do the probes that browsers send on a retransmission stream.
 #[inline]
 pub fn split(payload: &[u8]) -> Option<(u16, &[u8])> {
     let (sequence, original) = payload.split_first_chunk()?;
@@ -29,12 +29,12 @@ pub fn write_original_sequence(sequence: u16, payload: &mut [u8]) -> Result<(), 
     Ok(())
 }
 
-/// Turns a decrypted retransmission back into the packet it repeats, in place: `packet[ORIGINAL_SEQUENCE_LEN..]` is
-/// that packet on return. Its header extensions are those of the retransmission, so a repaired RID stands where the
-/// original had a RID.
+/// Turns a decrypted retransmission back into the packet it repeats, in place:
+/// `packet[ORIGINAL_SEQUENCE_LEN..]` is that packet on return. Its header extensions are those of
+/// the retransmission, so a repaired RID stands where the original had a RID.
 ///
-/// `header` was parsed from `packet`; `ssrc` and `payload_type` are those of the original stream. Returns `None` and
-/// changes nothing if the payload, without padding, holds no original.
+/// `header` was parsed from `packet`; `ssrc` and `payload_type` are those of the original stream.
+/// Returns `None` and changes nothing if the payload, without padding, holds no original.
 pub fn restore(
     packet: &mut [u8],
     header: &RtpHeader,

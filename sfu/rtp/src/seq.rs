@@ -1,12 +1,13 @@
 //! The only place with wrap-around arithmetic: sequence numbers, RTP timestamps and NTP time.
 //!
-//! Sequence numbers are unwrapped to 64 bits where a stream enters (RFC 3550 §A.1 calls them extended), so that
-//! everything behind that point compares and subtracts them as ordinary integers.
+//! Sequence numbers are unwrapped to 64 bits where a stream enters (RFC 3550 §A.1 calls them
+//! extended), so that everything behind that point compares and subtracts them as ordinary
+//! integers.
 
 mod ntp_time;
 mod rtp_time;
 
-use std::fmt;
+use core::fmt;
 
 pub use ntp_time::{CompactNtp, NtpTime};
 pub use rtp_time::{ClockRate, RtpTime};
@@ -74,13 +75,16 @@ impl fmt::Display for SeqNo {
     }
 }
 
-/// Turns 16-bit sequence numbers into [`SeqNo`], by taking each as the value nearest to the highest seen.
+/// Turns 16-bit sequence numbers into [`SeqNo`], by taking each as the value nearest to the highest
+/// seen.
 ///
-/// A packet may therefore arrive up to 32768 late or 32767 early. A larger jump forward looks like an old packet: it
-/// gets a number below the highest and does not move it. Whether to drop such packets is the caller's decision, as is
-/// believing that the sender began anew, which [`restart`](Self::restart) is for.
+/// A packet may therefore arrive up to 32768 late or 32767 early. A larger jump forward looks like
+/// an old packet: it gets a number below the highest and does not move it. Whether to drop such
+/// packets is the caller's decision, as is believing that the sender began anew, which
+/// [`restart`](Self::restart) is for.
 ///
-/// The numbers start one cycle above zero, so packets older than the first never get a negative one.
+/// The numbers start one cycle above zero, so packets older than the first never get a negative
+/// one.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SeqUnwrapper {
     highest: Option<SeqNo>,
@@ -102,7 +106,8 @@ impl SeqUnwrapper {
         number
     }
 
-    /// What [`extend`](Self::extend) would return, without remembering it: for packets not yet authenticated.
+    /// What [`extend`](Self::extend) would return, without remembering it: for packets not yet
+    /// authenticated.
     #[inline]
     pub fn peek(&self, wire: u16) -> SeqNo {
         match self.highest {
@@ -114,8 +119,9 @@ impl SeqUnwrapper {
         }
     }
 
-    /// Believes that the sender began anew at `wire`, and gives it a number at least half a cycle above all before it,
-    /// so that the packets around the new beginning stay apart from those around the old end.
+    /// Believes that the sender began anew at `wire`, and gives it a number at least half a cycle
+    /// above all before it, so that the packets around the new beginning stay apart from those
+    /// around the old end.
     pub fn restart(&mut self, wire: u16) -> SeqNo {
         let number = match self.highest {
             Some(highest) => {

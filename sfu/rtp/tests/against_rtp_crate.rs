@@ -1,4 +1,5 @@
-//! Our headers against those of the `rtp` crate, on random packets: two readings of the same RFCs must agree.
+//! Our headers against those of the `rtp` crate, on random packets: two readings of the same RFCs
+//! must agree.
 
 use rand::rngs::StdRng;
 use rand::{Rng, SeedableRng};

@@ -1,5 +1,6 @@
-//! AV1 payloads (RTP Payload Format For AV1, AOM, §4.3 to §4.5): the aggregation header and the OBUs behind it, as far
-//! as they tell where frames begin. References between frames are in the dependency descriptor, not here.
+//! AV1 payloads (RTP Payload Format For AV1, AOM, §4.4, §4.5): the aggregation header and the OBUs
+//! behind it, as far as they tell where frames begin. References between frames are in the
+//! dependency descriptor, not here.
 
 use super::reader::Reader;
 
@@ -25,7 +26,8 @@ pub struct Av1Payload {
 }
 
 impl Av1Payload {
-    /// Reads a payload. `None` if it is cut short, holds nothing, or if an OBU in it has its forbidden bit set.
+    /// Reads a payload. `None` if it is cut short, holds nothing, or if an OBU in it has its
+    /// forbidden bit set.
     #[inline]
     pub fn parse(payload: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(payload);
@@ -41,7 +43,8 @@ impl Av1Payload {
             spatial_layer: None,
         };
 
-        // W elements, of which the last has no length; or, if W is zero, any number, all with lengths.
+        // W elements, of which the last has no length; or, if W is zero, any number, all with
+        // lengths.
         let count = aggregation >> 4 & 0x03;
         let mut index = 0;
         loop {
@@ -52,7 +55,8 @@ impl Av1Payload {
                 reader.leb128()?
             };
             let element = reader.take(len)?;
-            // An empty element can only be the rest of an OBU that filled the previous packet to the brim.
+            // An empty element can only be the rest of an OBU that filled the previous packet to
+            // the brim.
             let is_continuation = index == 1 && found.continues_previous;
             if !is_continuation {
                 found.see(element)?;
@@ -67,8 +71,8 @@ impl Av1Payload {
         }
     }
 
-    /// Whether a decoder that has seen nothing can start with this packet. A sequence header alone does not tell, since
-    /// encoders may repeat it ahead of any frame.
+    /// Whether a decoder that has seen nothing can start with this packet. A sequence header alone
+    /// does not tell, since encoders may repeat it ahead of any frame.
     #[inline]
     pub fn is_keyframe_start(&self) -> bool {
         self.has_sequence_header

@@ -1,26 +1,27 @@
-//! H.264 payloads (RFC 6184 §5): single NAL units, STAP-A and FU-A, which are all that packetization modes 0 and 1 use.
+//! H.264 payloads (RFC 6184 §5): single NAL units, STAP-A and FU-A, which are all that
+//! packetization modes 0 and 1 use.
 
 use super::reader::Reader;
 
 /// What an H.264 payload says of its frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct H264Payload {
-    /// Whether a sequence parameter set begins in this packet. This is where forwarding starts: an IDR picture without
-    /// one ahead of it decodes only for those who have the parameters already.
+    /// Whether a sequence parameter set begins in this packet. This is where forwarding starts: an
+    /// IDR picture without one ahead of it decodes only for those who have the parameters already.
     pub has_sps: bool,
     /// Whether the first slice of an IDR picture begins in this packet.
     pub idr_start: bool,
-    /// Whether something begins in this packet that begins a frame: its first slice, or a delimiter, parameter set or
-    /// supplemental information ahead of that. These often travel apart, and then several packets of one frame say
-    /// so; a new timestamp is the better sign.
+    /// Whether something begins in this packet that begins a frame: its first slice, or a
+    /// delimiter, parameter set or supplemental information ahead of that. These often travel
+    /// apart, and then several packets of one frame say so; a new timestamp is the better sign.
     pub frame_start: bool,
     /// Whether no NAL unit in this packet is ever referred to (nal_ref_idc is zero in all).
     pub non_reference: bool,
 }
 
 impl H264Payload {
-    /// Reads a payload. `None` if it is cut short, holds an empty NAL unit, or is of a type that packetization
-    /// modes 0 and 1 do not have.
+    /// Reads a payload. `None` if it is cut short, holds an empty NAL unit, or is of a type that
+    /// packetization modes 0 and 1 do not have.
     #[inline]
     pub fn parse(payload: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(payload);
@@ -61,7 +62,8 @@ impl H264Payload {
     /// Takes in a NAL unit that begins in this packet: its header and what there is of its content.
     #[inline]
     fn see(&mut self, head: u8, content: &[u8]) {
-        // first_mb_in_slice is 0 exactly if the first bit of the slice header is 1 (H.264 §7.3.3, §9.1).
+        // first_mb_in_slice is 0 exactly if the first bit of the slice header is 1 (H.264 §7.3.3,
+        // §9.1).
         let first_slice = content.first().is_some_and(|byte| byte & 0x80 != 0);
         self.non_reference &= head & REFERENCE_MASK == 0;
         match head & TYPE_MASK {

@@ -1,5 +1,5 @@
-//! The picture ids of VP8 (RFC 7741 §4.2) and VP9 (RFC 9628 §4.2), which share one encoding: a first bit that tells
-//! whether 7 or 15 bits follow.
+//! The picture ids of VP8 (RFC 7741 §4.2) and VP9 (RFC 9628 §4.2), which share one encoding: a
+//! first bit that tells whether 7 or 15 bits follow.
 
 use super::reader::Reader;
 
@@ -43,7 +43,8 @@ impl PictureId {
         self.width
     }
 
-    /// Another number in the same width, which keeps its lowest bits: a count in 16 bits wraps as it should.
+    /// Another number in the same width, which keeps its lowest bits: a count in 16 bits wraps as
+    /// it should.
     #[inline]
     pub const fn with_value(self, value: u16) -> Self {
         Self {

@@ -1,4 +1,5 @@
-//! Reading a payload from its front, byte by byte, where running out of bytes is an answer and not a panic.
+//! Reading a payload from its front, byte by byte, where running out of bytes is an answer and not
+//! a panic.
 
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Reader<'a> {
@@ -42,7 +43,8 @@ impl<'a> Reader<'a> {
         Some(taken)
     }
 
-    /// A length in the variable-size form of the AV1 specification §4.10.5: 7 bits a byte, the lowest first.
+    /// A length in the variable-size form of the AV1 specification §4.10.5: 7 bits a byte, the
+    /// lowest first.
     #[inline]
     pub(super) fn leb128(&mut self) -> Option<usize> {
         let mut value = 0_u64;

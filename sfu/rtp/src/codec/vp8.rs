@@ -1,5 +1,5 @@
-//! The VP8 payload descriptor (RFC 7741 §4.2) and as much of the frame behind it as tells a keyframe and its size
-//! (RFC 6386 §9.1).
+//! The VP8 payload descriptor (RFC 7741 §4.2) and as much of the frame behind it as tells a
+//! keyframe and its size (RFC 6386 §9.1).
 
 use super::reader::Reader;
 use super::{PictureId, Resolution};
@@ -9,13 +9,15 @@ use super::{PictureId, Resolution};
 pub struct Vp8Descriptor {
     /// Whether the frame begins with this packet.
     pub frame_start: bool,
-    /// Whether a keyframe begins with this packet. Later packets of a keyframe do not tell that they belong to one.
+    /// Whether a keyframe begins with this packet. Later packets of a keyframe do not tell that
+    /// they belong to one.
     pub keyframe: bool,
     /// Whether no other frame refers to this one (N).
     pub non_reference: bool,
     /// The picture's number, if sent.
     pub picture_id: Option<PictureId>,
-    /// TL0PICIDX, if sent: a count of the frames of temporal layer 0, the one this frame depends on.
+    /// TL0PICIDX, if sent: a count of the frames of temporal layer 0, the one this frame depends
+    /// on.
     pub tl0_picture_index: Option<u8>,
     /// TID, 0 to 3, if sent.
     pub temporal_layer: Option<u8>,
@@ -30,7 +32,8 @@ pub struct Vp8Descriptor {
 }
 
 impl Vp8Descriptor {
-    /// Reads the descriptor at the start of `payload`. `None` if the payload ends with it or before.
+    /// Reads the descriptor at the start of `payload`. `None` if the payload ends with it or
+    /// before.
     #[inline]
     pub fn parse(payload: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(payload);
@@ -97,8 +100,8 @@ impl Vp8Descriptor {
         false
     }
 
-    /// Renumbers in place the payload that this descriptor was read from. What it does not carry is not written; the
-    /// picture id keeps its width and so the lowest bits of `picture_id`.
+    /// Renumbers in place the payload that this descriptor was read from. What it does not carry is
+    /// not written; the picture id keeps its width and so the lowest bits of `picture_id`.
     #[inline]
     pub fn renumber(&self, payload: &mut [u8], picture_id: u16, tl0_picture_index: u8) {
         if let Some(present) = self.picture_id
@@ -114,7 +117,8 @@ impl Vp8Descriptor {
     }
 }
 
-/// The size in a keyframe's header (RFC 6386 §9.1); `None` if cut short or not led by the start code.
+/// The size in a keyframe's header (RFC 6386 §9.1); `None` if cut short or not led by the start
+/// code.
 fn keyframe_resolution(frame: &[u8]) -> Option<Resolution> {
     let &[_, _, _, 0x9d, 0x01, 0x2a, w0, w1, h0, h1] = frame.first_chunk()? else {
         return None;

@@ -16,7 +16,8 @@ pub struct Vp9Descriptor {
     pub frame_end: bool,
     /// Whether the frame refers to earlier pictures (P).
     pub inter_picture_predicted: bool,
-    /// Whether references are listed per packet (F), in place of the pattern in the scalability structure.
+    /// Whether references are listed per packet (F), in place of the pattern in the scalability
+    /// structure.
     pub flexible: bool,
     /// Whether higher spatial layers of this picture do not refer to this frame (Z).
     pub not_reference_for_upper: bool,
@@ -26,11 +27,13 @@ pub struct Vp9Descriptor {
     pub temporal_layer: Option<u8>,
     /// SID, 0 to 7, if sent.
     pub spatial_layer: Option<u8>,
-    /// Whether later pictures of higher temporal layers need nothing from before this one but what it refers to (U).
+    /// Whether later pictures of higher temporal layers need nothing from before this one but what
+    /// it refers to (U).
     pub switching_up_point: bool,
     /// Whether the frame refers to the next lower spatial layer of its picture (D).
     pub inter_layer_predicted: bool,
-    /// TL0PICIDX, if sent: a count of the pictures of temporal layer 0, the one this picture depends on.
+    /// TL0PICIDX, if sent: a count of the pictures of temporal layer 0, the one this picture
+    /// depends on.
     pub tl0_picture_index: Option<u8>,
     /// The shape of the stream, sent with keyframes and whenever it changes.
     pub scalability: Option<ScalabilityStructure>,
@@ -39,8 +42,8 @@ pub struct Vp9Descriptor {
 }
 
 impl Vp9Descriptor {
-    /// Reads the descriptor at the start of `payload`. `None` if the payload ends with it or before, or if it lists more
-    /// than the three references allowed.
+    /// Reads the descriptor at the start of `payload`. `None` if the payload ends with it or
+    /// before, or if it lists more than the three references allowed.
     #[inline]
     pub fn parse(payload: &[u8]) -> Option<Self> {
         let mut reader = Reader::new(payload);
@@ -96,8 +99,8 @@ impl Vp9Descriptor {
         })
     }
 
-    /// Whether a decoder that has seen nothing can start with this packet: the lowest spatial layer of a picture that
-    /// refers to no other begins here.
+    /// Whether a decoder that has seen nothing can start with this packet: the lowest spatial layer
+    /// of a picture that refers to no other begins here.
     #[inline]
     pub fn is_keyframe_start(&self) -> bool {
         self.frame_start && !self.inter_picture_predicted && self.spatial_layer.unwrap_or(0) == 0
@@ -115,8 +118,8 @@ impl Vp9Descriptor {
         false
     }
 
-    /// Renumbers in place the payload that this descriptor was read from. What it does not carry is not written; the
-    /// picture id keeps its width and so the lowest bits of `picture_id`.
+    /// Renumbers in place the payload that this descriptor was read from. What it does not carry is
+    /// not written; the picture id keeps its width and so the lowest bits of `picture_id`.
     #[inline]
     pub fn renumber(&self, payload: &mut [u8], picture_id: u16, tl0_picture_index: u8) {
         if let Some(present) = self.picture_id

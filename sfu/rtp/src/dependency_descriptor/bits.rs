@@ -1,4 +1,4 @@
-//! Reading and writing single bits, the highest of each byte first (AV1 RTP specification §A.8.1).
+//! Reading and writing single bits, the highest of each byte first (AV1 RTP specification §A.8.2).
 
 use super::DescriptorError;
 
@@ -39,7 +39,8 @@ impl<'a> BitReader<'a> {
         Ok(self.bits(1)? != 0)
     }
 
-    /// ns(n): a number below `bound`, in as few bits as that allows. Nothing is read if `bound` is 1.
+    /// ns(n): a number below `bound`, in as few bits as that allows. Nothing is read if `bound` is
+    /// 1.
     pub(super) fn below(&mut self, bound: u8) -> Result<u8, DescriptorError> {
         let width = u8::BITS - bound.leading_zeros();
         let short = (1_u32 << width) - u32::from(bound);
@@ -72,7 +73,8 @@ impl<'a> BitWriter<'a> {
         Self { bytes, position: 0 }
     }
 
-    /// Writes the `count` lowest bits of `value`, at most 32. A byte is cleared when its first bit is written.
+    /// Writes the `count` lowest bits of `value`, at most 32. A byte is cleared when its first bit
+    /// is written.
     pub(super) fn put(&mut self, value: u32, count: u32) -> Result<(), DescriptorError> {
         let available = self.bytes.len();
         let mut left = count;
@@ -147,7 +149,7 @@ mod tests {
 
     #[test]
     fn numbers_below_a_bound_use_as_few_bits_as_they_can() {
-        // (bound, bits, value, bits read); the table for 5 is that of the AV1 specification §4.10.7.
+        // (bound, bits, value, bits read); the table for 5 is that of the specification.
         let cases = [
             (1, 0b1111_1111, 0, 0),
             (2, 0b0111_1111, 0, 1),

@@ -1,18 +1,23 @@
-//! What one frame refers to and whom it is for: the part of a template that a descriptor may replace with its own.
+//! What one frame refers to and whom it is for: the part of a template that a descriptor may
+//! replace with its own.
+
+use core::fmt::{self, Write};
 
 use super::bits::BitReader;
 use super::{DescriptorError, MAX_DECODE_TARGETS};
 
-/// What one frame means to those who receive one decode target (AV1 RTP specification §A.5).
+/// What one frame means to those who receive one decode target (AV1 RTP specification §A.8.3, table
+/// A.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DecodeTargetIndication {
     /// It is not part of the target.
     NotPresent,
     /// It is part of the target, and no later frame of the target refers to it.
     Discardable,
-    /// It is part of the target, and one who has it can receive the target from here on.
+    /// It is part of the target, and one who can decode it can decode all that follows of the
+    /// target.
     Switch,
-    /// It is part of the target, and without it later frames of the target cannot be decoded.
+    /// It is part of the target, and neither of the above.
     Required,
 }
 
@@ -41,7 +46,8 @@ impl FrameDependencies {
         self.indication(decode_target) != DecodeTargetIndication::NotPresent
     }
 
-    /// What the frame is to this decode target; not present in a target that the stream does not have.
+    /// What the frame is to this decode target; not present in a target that the stream does not
+    /// have.
     #[inline]
     pub fn indication(&self, decode_target: u8) -> DecodeTargetIndication {
         if decode_target >= self.decode_target_count {
@@ -55,7 +61,8 @@ impl FrameDependencies {
         }
     }
 
-    /// The frames this one refers to: how many frame numbers each is before it, 1 to 4096. Empty for keyframes.
+    /// The frames this one refers to: how many frame numbers each is before it, 1 to 4096. Empty
+    /// for keyframes.
     #[inline]
     pub fn frame_diffs(&self) -> &[u16] {
         self.frame_diffs
@@ -63,7 +70,8 @@ impl FrameDependencies {
             .unwrap_or_default()
     }
 
-    /// For each chain, how many frame numbers before this frame its last frame is; 0 if there is none before it.
+    /// For each chain, how many frame numbers before this frame its last frame is; 0 if the
+    /// chain begins anew.
     #[inline]
     pub fn chain_diffs(&self) -> &[u8] {
         self.chain_diffs
@@ -167,16 +175,19 @@ impl FrameDependencies {
     }
 }
 
-impl std::fmt::Debug for FrameDependencies {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let indications: String = (0..self.decode_target_count)
-            .map(|target| match self.indication(target) {
-                DecodeTargetIndication::NotPresent => '-',
-                DecodeTargetIndication::Discardable => 'D',
-                DecodeTargetIndication::Switch => 'S',
-                DecodeTargetIndication::Required => 'R',
+impl fmt::Debug for FrameDependencies {
+    /// The indications as the specification writes them, a symbol a decode target.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let indications = fmt::from_fn(|f| {
+            (0..self.decode_target_count).try_for_each(|target| {
+                f.write_char(match self.indication(target) {
+                    DecodeTargetIndication::NotPresent => '-',
+                    DecodeTargetIndication::Discardable => 'D',
+                    DecodeTargetIndication::Switch => 'S',
+                    DecodeTargetIndication::Required => 'R',
+                })
             })
-            .collect();
+        });
         f.debug_struct("FrameDependencies")
             .field("indications", &indications)
             .field("frame_diffs", &self.frame_diffs())

@@ -1,7 +1,8 @@
-//! The template dependency structure (AV1 RTP specification §A.8.2, §A.8.3): what the frames of a stream can be like,
-//! sent once with each keyframe so that the other packets need only name a template.
+//! The template dependency structure (AV1 RTP specification §A.8.1, §A.8.2): what the frames of a
+//! stream can be like, sent once with each keyframe so that the other packets need only name a
+//! template.
 
-use std::fmt;
+use core::fmt;
 
 use super::bits::BitReader;
 use super::{DescriptorError, FrameDependencies};
@@ -52,16 +53,15 @@ impl DependencyStructure {
         Self::read(&mut reader)
     }
 
-    /// How many decode targets there are, 1 to 32. A decode target is a choice of layers that one can receive.
+    /// How many decode targets there are, 1 to 32. A decode target is a choice of layers that one
+    /// can receive.
     pub const fn decode_target_count(&self) -> u8 {
         self.decode_target_count
     }
 
     /// The highest layers in this decode target; `None` if there is no such target.
     pub fn decode_target_layer(&self, decode_target: u8) -> Option<Layer> {
-        let count = usize::from(self.decode_target_count);
-        self.decode_target_layers
-            .get(..count)?
+        self.decode_target_layers()
             .get(usize::from(decode_target))
             .copied()
     }
@@ -76,16 +76,10 @@ impl DependencyStructure {
         self.chain_count
     }
 
-    /// The chain whose frames suffice to know that this decode target can be decoded; `None` if there are no chains or
-    /// no such target.
+    /// The chain whose frames suffice to know that this decode target can be decoded; `None` if
+    /// there are no chains or no such target.
     pub fn protecting_chain(&self, decode_target: u8) -> Option<u8> {
-        let count = if self.chain_count == 0 {
-            0
-        } else {
-            usize::from(self.decode_target_count)
-        };
-        self.protecting_chains
-            .get(..count)?
+        self.protecting_chains()
             .get(usize::from(decode_target))
             .copied()
     }
@@ -95,29 +89,17 @@ impl DependencyStructure {
         self.spatial_layer_count
     }
 
-    /// The greatest size of this spatial layer's frames, at most 65535 either way; `None` if the sender did not tell or
-    /// there is no such layer.
+    /// The greatest size of this spatial layer's frames, at most 65535 either way; `None` if the
+    /// sender did not tell or there is no such layer.
     pub fn resolution(&self, spatial_layer: u8) -> Option<Resolution> {
-        let count = if self.has_resolutions {
-            usize::from(self.spatial_layer_count)
-        } else {
-            0
-        };
-        self.resolutions
-            .get(..count)?
-            .get(usize::from(spatial_layer))
-            .copied()
+        self.resolutions().get(usize::from(spatial_layer)).copied()
     }
 
-    /// The template that a descriptor names. Ids wrap at 64 and begin anywhere, so that those of two structures that
-    /// follow one another can be told apart.
+    /// The template that a descriptor names. Ids wrap at 64 and begin anywhere, so that those of
+    /// two structures that follow one another can be told apart.
     pub(super) fn template(&self, id: u8) -> Result<&Template, DescriptorError> {
         let index = usize::from(id.wrapping_sub(self.template_id_offset)) % MAX_TEMPLATES;
-        let templates = self
-            .templates
-            .get(..usize::from(self.template_count))
-            .unwrap_or_default();
-        templates
+        self.templates()
             .get(index)
             .ok_or(DescriptorError::UnknownTemplate(id))
     }
@@ -154,6 +136,32 @@ impl DependencyStructure {
         structure.find_decode_target_layers();
         structure.read_resolutions(reader)?;
         Ok(structure)
+    }
+
+    fn decode_target_layers(&self) -> &[Layer] {
+        first(&self.decode_target_layers, self.decode_target_count)
+    }
+
+    fn protecting_chains(&self) -> &[u8] {
+        let count = if self.chain_count == 0 {
+            0
+        } else {
+            self.decode_target_count
+        };
+        first(&self.protecting_chains, count)
+    }
+
+    fn resolutions(&self) -> &[Resolution] {
+        let count = if self.has_resolutions {
+            self.spatial_layer_count
+        } else {
+            0
+        };
+        first(&self.resolutions, count)
+    }
+
+    fn templates(&self) -> &[Template] {
+        first(&self.templates, self.template_count)
     }
 
     fn templates_mut(&mut self) -> impl Iterator<Item = &mut Template> {
@@ -211,7 +219,7 @@ impl DependencyStructure {
 
     /// decode_target_layers: the highest layers of the templates that a target has.
     fn find_decode_target_layers(&mut self) {
-        let templates = self.templates.iter().take(usize::from(self.template_count));
+        let templates = first(&self.templates, self.template_count);
         for Template { layer, frame } in templates {
             for (target, highest) in
                 (0..self.decode_target_count).zip(&mut self.decode_target_layers)
@@ -245,34 +253,25 @@ impl DependencyStructure {
 
 impl fmt::Debug for DependencyStructure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let targets = 0..self.decode_target_count;
-        let layers: Vec<_> = targets
-            .clone()
-            .filter_map(|target| self.decode_target_layer(target))
-            .collect();
-        let chains: Vec<_> = targets
-            .filter_map(|target| self.protecting_chain(target))
-            .collect();
-        let resolutions: Vec<_> = (0..self.spatial_layer_count)
-            .filter_map(|layer| self.resolution(layer))
-            .collect();
-        let templates = self
-            .templates
-            .get(..usize::from(self.template_count))
-            .unwrap_or_default();
         f.debug_struct("DependencyStructure")
             .field("template_id_offset", &self.template_id_offset)
-            .field("decode_target_layers", &layers)
-            .field("protecting_chains", &chains)
-            .field("resolutions", &resolutions)
-            .field("templates", &templates)
+            .field("decode_target_layers", &self.decode_target_layers())
+            .field("protecting_chains", &self.protecting_chains())
+            .field("resolutions", &self.resolutions())
+            .field("templates", &self.templates())
             .finish()
     }
+}
+
+/// The part of an array that is in use.
+fn first<T>(items: &[T], count: u8) -> &[T] {
+    items.get(..usize::from(count)).unwrap_or_default()
 }
 
 /// DtCnt has five bits and is sent less one.
 pub const MAX_DECODE_TARGETS: usize = 32;
 /// Template ids have six bits.
 pub const MAX_TEMPLATES: usize = 64;
-/// VP9 has eight, AV1 four; the specification sets no bound. The same holds of temporal layers, of which each has eight.
+/// VP9 has eight, AV1 four; the specification sets no bound. The same holds of temporal layers, of
+/// which each has eight.
 pub const MAX_SPATIAL_LAYERS: usize = 8;

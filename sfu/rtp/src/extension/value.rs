@@ -1,12 +1,14 @@
-//! The values of the header extensions that a forwarder reads or writes. `parse` takes the element's value, `to_bytes`
-//! gives it back; a value of another length than its specification says is refused.
+//! The values of the header extensions that a forwarder reads or writes. `parse` takes the
+//! element's value, `to_bytes` gives it back; a value of another length than its specification says
+//! is refused.
 
 use crate::NtpTime;
 
 /// How loud the audio in a packet is, and whether it is thought to be speech (RFC 6464 §3).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AudioLevel {
-    /// The sender's opinion that the packet holds voice. Senders that do not tell always set it, or never do.
+    /// The sender's opinion that the packet holds voice. Senders that do not tell always set it, or
+    /// never do.
     pub voice: bool,
     /// Decibels relative to overload: 0 is as loud as can be, −127 is silence.
     pub level_dbov: i8,
@@ -31,7 +33,8 @@ impl AudioLevel {
     }
 }
 
-/// The transport-wide sequence number (draft-holmer-rmcat-transport-wide-cc-extensions-01 §2), 16 bits that wrap.
+/// The transport-wide sequence number (draft-holmer-rmcat-transport-wide-cc-extensions-01 §2), 16
+/// bits that wrap.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TransportSequence(pub u16);
 
@@ -49,7 +52,8 @@ impl TransportSequence {
     }
 }
 
-/// When a packet left its sender: 24 bits of 2^-18 s, wrapping every 64 s (webrtc.org, abs-send-time).
+/// When a packet left its sender: 24 bits of 2^-18 s, wrapping every 64 s (webrtc.org,
+/// abs-send-time).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct AbsSendTime(u32);
 
@@ -86,7 +90,8 @@ impl AbsSendTime {
 pub struct AbsCaptureTime {
     /// By the clock of the machine that captured it.
     pub captured: NtpTime,
-    /// The capturing machine's clock less the sender's, in units of 2^-32 s, if the sender knows it.
+    /// The capturing machine's clock less the sender's, in units of 2^-32 s, if the sender knows
+    /// it.
     pub clock_offset: Option<i64>,
 }
 
@@ -113,8 +118,9 @@ impl AbsCaptureTime {
     }
 }
 
-/// What the sender wishes of the receiver's jitter buffer, in units of 10 ms, 0 to 4095 each (webrtc.org,
-/// playout-delay). Zero for both asks for frames to be shown as soon as they are decoded.
+/// What the sender wishes of the receiver's jitter buffer, in units of 10 ms, 0 to 4095 each
+/// (webrtc.org, playout-delay). Zero for both asks for frames to be shown as soon as they are
+/// decoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PlayoutDelay {
     /// The least delay.
@@ -191,7 +197,7 @@ impl VideoOrientation {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use core::time::Duration;
 
     use super::*;
 

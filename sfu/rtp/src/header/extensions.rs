@@ -1,6 +1,8 @@
-//! The elements of a header extension block, in the one-byte and the two-byte form (RFC 8285 §4.2, §4.3).
+//! The elements of a header extension block, in the one-byte and the two-byte form (RFC 8285 §4.2,
+//! §4.3).
 
-/// Walks the elements of one extension block as (id, value); see [`RtpHeader::extensions`](super::RtpHeader::extensions).
+/// Walks the elements of one extension block as (id, value); see
+/// [`RtpHeader::extensions`](super::RtpHeader::extensions).
 #[derive(Debug, Clone)]
 pub struct Extensions<'a> {
     form: Form,
@@ -33,7 +35,8 @@ impl<'a> Extensions<'a> {
         }
     }
 
-    /// Reads the head of the next element: its id, the length of its value and what follows the head.
+    /// Reads the head of the next element: its id, the length of its value and what follows the
+    /// head.
     #[inline]
     fn head(&self) -> Option<(u8, usize, &'a [u8])> {
         match (self.form, self.rest) {
@@ -68,7 +71,7 @@ impl<'a> Iterator for Extensions<'a> {
     }
 }
 
-impl std::iter::FusedIterator for Extensions<'_> {}
+impl core::iter::FusedIterator for Extensions<'_> {}
 
 pub(super) const ONE_BYTE_PROFILE: u16 = 0xbede;
 pub(super) const TWO_BYTE_PROFILE: u16 = 0x1000;

@@ -142,7 +142,8 @@ fn a_header_used_on_another_packet_gives_errors_not_panics() {
 #[test]
 fn rtcp_is_told_from_rtp_by_its_second_byte() {
     for byte in 0..=255_u8 {
-        // Sender report to extended report are 200 to 207; the range of RFC 5761 leaves room around them.
+        // Sender report to extended report are 200 to 207; the range of RFC 5761 leaves room around
+        // them.
         assert_eq!(
             looks_like_rtcp(&[0x80, byte]),
             (192..=223).contains(&byte),

@@ -1,4 +1,5 @@
-//! Writing an RTP header with its extension elements straight into the buffer that is sent (RFC 3550 §5.1, RFC 8285).
+//! Writing an RTP header with its extension elements straight into the buffer that is sent (RFC
+//! 3550 §5.1, RFC 8285).
 
 use super::extensions::{ONE_BYTE_PROFILE, TWO_BYTE_PROFILE};
 use super::{
@@ -15,7 +16,8 @@ pub struct ExtensionElement<'a> {
     pub value: &'a [u8],
 }
 
-/// The fixed part of a header to write. Contributing sources are never written: a forwarder does not mix.
+/// The fixed part of a header to write. Contributing sources are never written: a forwarder does
+/// not mix.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeaderWriter {
     /// The marker bit.
@@ -33,7 +35,8 @@ pub struct HeaderWriter {
 }
 
 impl HeaderWriter {
-    /// Length of the header that [`write`](Self::write) makes with these elements, a multiple of four.
+    /// Length of the header that [`write`](Self::write) makes with these elements, a multiple of
+    /// four.
     ///
     /// # Errors
     /// [`RtpError::Extension`] for an element that no form can carry.
@@ -46,12 +49,13 @@ impl HeaderWriter {
 
     /// Writes the header to the start of `out` and returns its length, a multiple of four.
     ///
-    /// The elements go out in the one-byte form if every id is 1 to 14 and every value 1 to 16 bytes, else in the
-    /// two-byte form, which is legal only toward a peer that negotiated `extmap-allow-mixed` or uses nothing else.
+    /// The elements go out in the one-byte form if every id is 1 to 14 and every value 1 to 16
+    /// bytes, else in the two-byte form, which is legal only toward a peer that negotiated
+    /// `extmap-allow-mixed` or uses nothing else.
     ///
     /// # Errors
-    /// [`RtpError::Extension`] for an element that no form can carry, [`RtpError::BufferTooShort`] if `out` is; `out`
-    /// is then untouched.
+    /// [`RtpError::Extension`] for an element that no form can carry, [`RtpError::BufferTooShort`]
+    /// if `out` is; `out` is then untouched.
     #[inline]
     pub fn write(
         &self,
@@ -101,7 +105,8 @@ impl HeaderWriter {
 #[derive(Debug, Clone, Copy)]
 struct Block {
     two_byte: bool,
-    /// Elements with their heads, before padding. Ids are 255 at most but may repeat, hence the check in `measure`.
+    /// Elements with their heads, before padding. Ids are 255 at most but may repeat, hence the
+    /// check in `measure`.
     len: usize,
 }
 
@@ -136,7 +141,8 @@ impl Block {
         self.len.next_multiple_of(4)
     }
 
-    /// Fills `out`, which is the block with its four-byte head and its padding; `None` if it is too short.
+    /// Fills `out`, which is the block with its four-byte head and its padding; `None` if it is too
+    /// short.
     #[inline]
     fn write(&self, elements: &[ExtensionElement<'_>], out: &mut [u8]) -> Option<()> {
         let profile = if self.two_byte {

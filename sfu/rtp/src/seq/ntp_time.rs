@@ -1,8 +1,10 @@
-//! NTP timestamps as RTCP sender reports carry them (RFC 3550 §4): 32 bits of seconds, 32 bits of fraction.
+//! NTP timestamps as RTCP sender reports carry them (RFC 3550 §4): 32 bits of seconds, 32 bits of
+//! fraction.
 //!
-//! The seconds wrap in February 2036, so differences are taken the shorter way around, as for RTP timestamps.
+//! The seconds wrap in February 2036, so differences are taken the shorter way around, as for RTP
+//! timestamps.
 
-use std::time::Duration;
+use core::time::Duration;
 
 /// Wall-clock time since 1900 in units of 2^-32 s, modulo 136 years.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,7 +57,8 @@ impl NtpTime {
     }
 }
 
-/// The middle 32 bits of an [`NtpTime`]: units of 2^-16 s that wrap every 18 hours (LSR and DLSR, RFC 3550 §6.4.1).
+/// The middle 32 bits of an [`NtpTime`]: units of 2^-16 s that wrap every 18 hours (LSR and DLSR,
+/// RFC 3550 §6.4.1).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct CompactNtp(u32);
 
@@ -84,11 +87,11 @@ impl CompactNtp {
         Duration::from_nanos((self.0 as u64 * NANOS_PER_SECOND) >> 16)
     }
 
-    /// The round trip told by a reception report that arrives at `self` (RFC 3550 §6.4.1): the time since `last_report`
-    /// was sent, less the `delay` it lay with the receiver.
+    /// The round trip told by a reception report that arrives at `self` (RFC 3550 §6.4.1): the time
+    /// since `last_report` was sent, less the `delay` it lay with the receiver.
     ///
-    /// `None` if the receiver had seen no report (`last_report` is zero) or if the figures give a negative time.
-    /// A path of less than one unit, 15 µs, is zero.
+    /// `None` if the receiver had seen no report (`last_report` is zero) or if the figures give a
+    /// negative time. A path of less than one unit, 15 µs, is zero.
     pub fn round_trip(self, last_report: Self, delay: Self) -> Option<Duration> {
         if last_report.0 == 0 {
             return None;
@@ -157,7 +160,8 @@ mod tests {
 
     #[test]
     fn round_trips_are_computed_as_in_the_rfc() {
-        // The example of RFC 3550 §6.4.1, figure 2: 6.125 s, in units of 2^-16 s, and what is wrong or wraps.
+        // The example of RFC 3550 §6.4.1, figure 2: 6.125 s, in units of 2^-16 s, and what is wrong
+        // or wraps.
         let cases = [
             (0xb710_8000, 0xb705_2000, 0x0005_4000, Some(6.125)),
             (0x0000_8000, 0xffff_8000, 0x0000_8000, Some(0.5)),

@@ -1,12 +1,14 @@
 //! RTP timestamps (RFC 3550 §5.1) and the clock rate that gives them a length in seconds.
 
-use std::fmt;
-use std::num::NonZeroU32;
-use std::time::Duration;
+use core::fmt;
+use core::num::NonZeroU32;
+use core::time::Duration;
 
-/// An RTP timestamp: 32 bits that wrap, in ticks of the payload format's clock, from a random origin.
+/// An RTP timestamp: 32 bits that wrap, in ticks of the payload format's clock, from a random
+/// origin.
 ///
-/// It has no order of its own, hence no `Ord`; [`is_newer_than`](Self::is_newer_than) compares within half a cycle.
+/// It has no order of its own, hence no `Ord`; [`is_newer_than`](Self::is_newer_than) compares
+/// within half a cycle.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub struct RtpTime(u32);
 
@@ -23,7 +25,8 @@ impl RtpTime {
         self.0
     }
 
-    /// Later by `ticks`, wrapping. To go back, add the `wrapping_neg` of the ticks, or use [`sub`](Self::wrapping_sub).
+    /// Later by `ticks`, wrapping. To go back, add the `wrapping_neg` of the ticks, or use
+    /// [`sub`](Self::wrapping_sub).
     #[inline]
     pub const fn wrapping_add(self, ticks: u32) -> Self {
         Self(self.0.wrapping_add(ticks))
@@ -41,7 +44,8 @@ impl RtpTime {
         self.0.wrapping_sub(origin.0) as i32
     }
 
-    /// Whether this is later than `other`. Times exactly half a cycle apart are neither newer nor older.
+    /// Whether this is later than `other`. Times exactly half a cycle apart are neither newer nor
+    /// older.
     #[inline]
     pub const fn is_newer_than(self, other: Self) -> bool {
         self.diff(other) > 0
@@ -86,7 +90,8 @@ impl ClockRate {
         Duration::from_nanos(nanos)
     }
 
-    /// How many whole ticks pass in `elapsed`, modulo 2^32 as timestamps are: at 90 kHz that is 13 hours.
+    /// How many whole ticks pass in `elapsed`, modulo 2^32 as timestamps are: at 90 kHz that is 13
+    /// hours.
     #[inline]
     pub const fn ticks(self, elapsed: Duration) -> u32 {
         let whole = elapsed.as_secs().wrapping_mul(self.hertz() as u64);

@@ -3,8 +3,8 @@
 use super::super::Resolution;
 use super::super::reader::Reader;
 
-/// How many spatial layers a VP9 stream has and how large they are. The pattern of pictures that may follow them is
-/// skipped: forwarding goes by the layer indices of each packet.
+/// How many spatial layers a VP9 stream has and how large they are. The pattern of pictures that
+/// may follow them is skipped: forwarding goes by the layer indices of each packet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ScalabilityStructure {
     spatial_layers: u8,

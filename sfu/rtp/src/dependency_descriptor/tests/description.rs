@@ -1,5 +1,5 @@
-//! Dependency structures and packets as the specification describes them, with a writer of their own: what the parser
-//! is compared with on random input.
+//! Dependency structures and packets as the specification describes them, with a writer of their
+//! own: what the parser is compared with on random input.
 
 use rand::Rng;
 use rand::rngs::StdRng;
@@ -267,7 +267,7 @@ impl CustomFields {
     }
 }
 
-/// ns(n) of the AV1 specification §4.10.7, as an encoder has it.
+/// ns(n) of §A.8.2, as an encoder has it.
 fn put_below(value: u8, bound: u8, put: &mut impl FnMut(u32, u32)) {
     let (value, bound) = (u32::from(value), u32::from(bound));
     let width = bound.ilog2() + 1;
