@@ -19,3 +19,4 @@ pub(crate) mod publish;
 pub(crate) mod rate_window;
 pub mod send_batch;
 pub mod transport;
+pub mod worker;

@@ -150,7 +150,7 @@ impl SendBatch {
 pub const MAX_DATAGRAM_BYTES: usize = 1452;
 
 /// 64 segments is the limit of every kernel with GSO (`UDP_MAX_SEGMENTS` was 64 until Linux 6.9).
-const MAX_SEGMENTS: usize = 64;
+pub const MAX_SEGMENTS: usize = 64;
 
 /// A GSO message is one IP packet to the kernel: 65,535 bytes less IPv6 and UDP headers.
 const MAX_MESSAGE_BYTES: usize = 65_535 - 48;
