@@ -17,6 +17,7 @@ pub mod parameters;
 pub(crate) mod publish;
 #[allow(dead_code)]
 pub(crate) mod rate_window;
+pub mod room;
 pub mod send_batch;
 pub mod transport;
 pub mod worker;

@@ -64,7 +64,12 @@ pub enum TrackSource {
 
 impl TrackSource {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Camera, Self::Microphone, Self::Screen, Self::ScreenAudio];
+    pub const ALL: [Self; 4] = [
+        Self::Camera,
+        Self::Microphone,
+        Self::Screen,
+        Self::ScreenAudio,
+    ];
 
     /// What a track without a declaration is taken for.
     pub const fn default_for(kind: MediaKind) -> Self {
@@ -139,7 +144,9 @@ impl FromIterator<TrackSource> for SourceSet {
 
 impl fmt::Debug for SourceSet {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let members = TrackSource::ALL.into_iter().filter(|source| self.contains(*source));
+        let members = TrackSource::ALL
+            .into_iter()
+            .filter(|source| self.contains(*source));
         f.debug_set().entries(members).finish()
     }
 }
@@ -159,7 +166,10 @@ mod tests {
     #[test]
     fn a_set_holds_what_was_put_in() {
         let set = SourceSet::from_iter([TrackSource::Camera, TrackSource::ScreenAudio]);
-        let held: Vec<_> = TrackSource::ALL.into_iter().filter(|s| set.contains(*s)).collect();
+        let held: Vec<_> = TrackSource::ALL
+            .into_iter()
+            .filter(|s| set.contains(*s))
+            .collect();
         assert_eq!(held, [TrackSource::Camera, TrackSource::ScreenAudio]);
         assert_eq!(SourceSet::from_iter(TrackSource::ALL), SourceSet::ALL);
     }

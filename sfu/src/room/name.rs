@@ -105,7 +105,11 @@ mod tests {
         ];
         for &(text, accepted) in cases {
             assert_eq!(RoomName::parse(text).is_ok(), accepted, "room {text:?}");
-            assert_eq!(DisplayName::parse(text).is_ok(), accepted, "person {text:?}");
+            assert_eq!(
+                DisplayName::parse(text).is_ok(),
+                accepted,
+                "person {text:?}"
+            );
         }
     }
 

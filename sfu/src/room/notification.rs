@@ -32,12 +32,12 @@ pub enum Notification {
         /// The track.
         track: TrackView,
     },
-    /// Media of somebody else's track has begun to flow.
+    /// Media of a track, somebody else's or one's own, has begun to flow.
     TrackStarted {
         /// The track.
         track: TrackId,
     },
-    /// A track was muted or unmuted: somebody else's, or one's own by an admin.
+    /// A track was muted or unmuted by somebody else: one's own too, by an admin.
     TrackMuted {
         /// The track.
         track: TrackId,
@@ -121,6 +121,9 @@ pub struct SlotsView {
     pub slots: Vec<SlotView>,
     /// The tracks that it would see if it had more slots, most wanted first.
     pub unassigned: Vec<TrackId>,
+    /// The tracks that none of its slots can show, whatever their number: it has slots of the right
+    /// kind, but cannot receive the codec.
+    pub unplayable: Vec<TrackId>,
 }
 
 /// A slot and what it shows.

@@ -17,7 +17,9 @@ pub struct RoomSnapshot {
 impl RoomSnapshot {
     /// Whether somebody publishes something: what a WHEP player asks.
     pub fn is_live(&self) -> bool {
-        self.participants.iter().any(|participant| !participant.tracks.is_empty())
+        self.participants
+            .iter()
+            .any(|participant| !participant.tracks.is_empty())
     }
 }
 

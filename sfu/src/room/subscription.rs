@@ -21,3 +21,11 @@ pub struct Subscription {
     /// Tracks not to show at all.
     pub hidden: Vec<TrackId>,
 }
+
+impl Subscription {
+    /// Drops the tracks that are gone.
+    pub(super) fn forget(&mut self, gone: &[TrackId]) {
+        self.pinned.retain(|track| !gone.contains(track));
+        self.hidden.retain(|track| !gone.contains(track));
+    }
+}

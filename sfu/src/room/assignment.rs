@@ -1,0 +1,100 @@
+//! Brings slots in line with what participants want, and tells workers and participants: imports
+//! before the assignments that need them, exports stopped after the assignments that ended them.
+
+use super::notification::{Notification, Shown, SlotView, SlotsView};
+use super::wishes::Ranking;
+use super::{Room, RoomOutput};
+use crate::engine::command::Command;
+use crate::id::{ParticipantId, TrackId, WorkerId};
+
+impl Room {
+    /// After something that concerns everybody: a track came, went, or was muted.
+    pub(super) fn reconsider_all(&mut self) {
+        let ranking = Ranking::of(&self.tracks);
+        let ids: Vec<_> = self.participants.keys().copied().collect();
+        for id in ids {
+            self.assign_slots(id, &ranking);
+        }
+    }
+
+    /// After something that concerns one participant: it has other slots or other wishes.
+    pub(super) fn reconsider(&mut self, id: ParticipantId) {
+        let ranking = Ranking::of(&self.tracks);
+        self.assign_slots(id, &ranking);
+    }
+
+    /// Slots on `worker` that showed these tracks are gone.
+    pub(super) fn release(&mut self, worker: WorkerId, tracks: impl IntoIterator<Item = TrackId>) {
+        for track in tracks {
+            let track = self.tracks.get_mut(&track);
+            self.outputs.extend(
+                track
+                    .and_then(|track| track.release(worker))
+                    .into_iter()
+                    .flatten(),
+            );
+        }
+    }
+
+    fn assign_slots(&mut self, id: ParticipantId, ranking: &Ranking) {
+        let Some(participant) = self.participants.get_mut(&id) else {
+            return;
+        };
+        let wishes = ranking.wishes_of(participant);
+        let changes = participant.slots.assign(&wishes);
+        let mut view = SlotsView::default();
+        for wish in &wishes {
+            if participant.slots.shows(wish.track) {
+                continue;
+            }
+            match participant.slots.cannot_play(wish) {
+                true => view.unplayable.push(wish.track),
+                false => view.unassigned.push(wish.track),
+            }
+        }
+        if let Some(connection) = participant.connection {
+            // Acquire before release: a track that only moves to another slot keeps its pipe.
+            for track in changes.iter().filter_map(|change| change.after) {
+                let track = self.tracks.get_mut(&track);
+                let opened = track.and_then(|track| track.acquire(connection.worker));
+                self.outputs.extend(opened.into_iter().flatten());
+            }
+            self.outputs.extend(changes.iter().map(|change| {
+                let assign = Command::Assign {
+                    peer: connection.peer,
+                    slot: change.slot,
+                    track: change.after,
+                };
+                RoomOutput::Command(connection.worker, assign)
+            }));
+            self.release(
+                connection.worker,
+                changes.iter().filter_map(|change| change.before),
+            );
+        }
+        self.tell_slots(id, view);
+    }
+
+    /// Completes the view with the slots, and tells the participant if it is news.
+    fn tell_slots(&mut self, id: ParticipantId, mut view: SlotsView) {
+        let Some(participant) = self.participants.get_mut(&id) else {
+            return;
+        };
+        let shown = |track| {
+            let participant = self.tracks.get(&track)?.publisher;
+            Some(Shown { track, participant })
+        };
+        view.slots = participant
+            .slots
+            .shown()
+            .map(|(slot, track)| SlotView {
+                slot,
+                shows: track.and_then(shown),
+            })
+            .collect();
+        if participant.told != view {
+            participant.told = view.clone();
+            self.notify(id, Notification::SlotsChanged(view));
+        }
+    }
+}

@@ -1,0 +1,9 @@
+//! A room against strict models: of the workers, which accept no command that makes no sense, and of
+//! the participants, who keep their view of the room by the notifications alone.
+
+mod behaviour;
+mod client;
+mod pipes;
+mod random;
+mod worker;
+mod world;
