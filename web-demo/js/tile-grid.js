@@ -1,0 +1,63 @@
+/** A list of tiles that keeps itself in step with what should be shown, and fills its space. */
+
+import { bestLayout } from './layout.js';
+import { Tile } from './tile.js';
+
+/** @import {TileState} from './tile.js' */
+
+/** Between tiles, in CSS pixels; style.css reads it from here. */
+const GAP = 10;
+
+export class TileGrid {
+  #list;
+  #croppable;
+  /** @type {Map<string, Tile>} */
+  #tiles = new Map();
+
+  /**
+   * @param {HTMLUListElement} list
+   * @param {{croppable: boolean}} options
+   */
+  constructor(list, { croppable }) {
+    this.#list = list;
+    this.#croppable = croppable;
+    list.style.setProperty('--gap', `${GAP}px`);
+    new ResizeObserver(() => this.#arrange()).observe(list);
+  }
+
+  /** Shows exactly these, in this order. @param {Map<string, TileState>} states */
+  show(states) {
+    for (const [key, tile] of this.#tiles) {
+      if (states.has(key)) continue;
+      tile.remove();
+      this.#tiles.delete(key);
+    }
+    let before = this.#list.firstElementChild;
+    for (const [key, state] of states) {
+      let tile = this.#tiles.get(key);
+      if (tile === undefined) {
+        tile = new Tile();
+        this.#tiles.set(key, tile);
+      }
+      tile.show(state);
+      // Moving an element that stands where it should would stop its video for a moment.
+      if (tile.element === before) before = before.nextElementSibling;
+      else this.#list.insertBefore(tile.element, before);
+    }
+    this.#arrange();
+  }
+
+  /** @param {string} key */
+  tile(key) {
+    return this.#tiles.get(key) ?? null;
+  }
+
+  #arrange() {
+    const { clientWidth, clientHeight } = this.#list;
+    if (clientWidth === 0 || this.#tiles.size === 0) return;
+    const croppable = this.#croppable && this.#tiles.size > 1;
+    const { width, height } = bestLayout(this.#tiles.size, clientWidth, clientHeight, GAP, croppable);
+    this.#list.style.setProperty('--tile-width', `${width}px`);
+    this.#list.style.setProperty('--tile-height', `${height}px`);
+  }
+}
