@@ -1,10 +1,25 @@
-//! The publishing side of a peer: what arrives, is repaired, remembered and reported on.
+//! What peers publish: uplinks, tracks, encodings and the feedback that publishers get.
 //!
-//! It does not know that subscribers exist: whoever forwards reads the packets from here and passes
-//! wishes for keyframes back. Reception follows RFC 3550, repair RFC 4585 and RFC 4588.
+//! It does not know that subscribers exist: the engine's fan-out joins the two. Reception follows
+//! RFC 3550, repair RFC 4585 and RFC 4588.
 
 pub(crate) mod cache;
+pub(crate) mod encoding;
 pub(crate) mod keyframe_requester;
+pub(crate) mod layers;
 pub(crate) mod nack_generator;
+pub(crate) mod packet;
+pub(crate) mod picture;
 pub(crate) mod receiver_statistics;
 pub(crate) mod sender_clock;
+pub(crate) mod track;
+pub(crate) mod transport_feedback;
+pub(crate) mod uplink;
+
+use slotmap::SlotMap;
+
+use crate::key::TrackKey;
+use track::Track;
+
+/// The tracks of an engine.
+pub(crate) type Tracks = SlotMap<TrackKey, Track>;

@@ -1,0 +1,287 @@
+//! One published source: its m-line's codecs and its encodings.
+//!
+//! It turns a decrypted packet into a cached one. Where the packet came from (a peer's uplink or a
+//! pipe) and where it goes are the engine's business.
+
+use std::time::Instant;
+
+use arrayvec::ArrayVec;
+use sfu_rtp::{ClockRate, ExtensionMap, RtpHeader, RtpTime, SeqNo};
+
+use super::encoding::Encoding;
+use super::layers::Layers;
+use super::nack_generator::Gap;
+use super::packet::{CachedPacket, ForwardedExtensions, PacketMeta, payload_span};
+use super::picture::Picture;
+use crate::drop_reason::DropReason;
+use crate::id::TrackId;
+use crate::parameters::{Feedback, MAX_ENCODINGS, MediaKind, NegotiatedCodec, PublishedMedia};
+
+/// A track, published on this engine or imported into it.
+#[derive(Debug)]
+pub(crate) struct Track {
+    id: TrackId,
+    media: PublishedMedia,
+    encodings: ArrayVec<Encoding, MAX_ENCODINGS>,
+    layers: Layers,
+    /// When to look at the layers next; `None` while nothing arrives or there is but one.
+    layers_at: Option<Instant>,
+    muted: bool,
+}
+
+/// A packet that a track has taken, by the names it has in the track.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Arrival {
+    pub(crate) encoding: usize,
+    pub(crate) sequence: SeqNo,
+    /// The first packet of its encoding: there is a layer more to choose from.
+    pub(crate) first: bool,
+}
+
+impl Track {
+    pub(crate) fn new(id: TrackId, media: PublishedMedia) -> Self {
+        let clock_rate = clock_rate_of(media.kind);
+        let encodings = media
+            .encodings
+            .iter()
+            .take(MAX_ENCODINGS)
+            .map(|_| Encoding::new(media.kind, clock_rate))
+            .collect();
+        Self {
+            id,
+            media,
+            encodings,
+            layers: Layers::default(),
+            layers_at: None,
+            muted: false,
+        }
+    }
+
+    pub(crate) fn id(&self) -> TrackId {
+        self.id
+    }
+
+    pub(crate) fn kind(&self) -> MediaKind {
+        self.media.kind
+    }
+
+    /// The codecs of its m-line; [`PacketMeta::codec_index`] points into them.
+    pub(crate) fn codecs(&self) -> &[NegotiatedCodec] {
+        &self.media.codecs
+    }
+
+    /// The feedback that its publisher understands.
+    pub(crate) fn feedback(&self) -> Feedback {
+        self.media
+            .codecs
+            .first()
+            .map(|codec| codec.feedback)
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn encodings(&self) -> &[Encoding] {
+        &self.encodings
+    }
+
+    pub(crate) fn encodings_mut(&mut self) -> &mut [Encoding] {
+        &mut self.encodings
+    }
+
+    pub(crate) fn encoding_mut(&mut self, encoding: usize) -> Option<&mut Encoding> {
+        self.encodings.get_mut(encoding)
+    }
+
+    /// A cached packet.
+    #[inline]
+    pub(crate) fn packet(&self, encoding: usize, sequence: SeqNo) -> Option<CachedPacket<'_>> {
+        self.encodings.get(encoding)?.packet(sequence)
+    }
+
+    /// Bytes that its packet caches hold.
+    pub(crate) fn memory_bytes(&self) -> usize {
+        self.encodings.iter().map(Encoding::memory_bytes).sum()
+    }
+
+    /// The encoding that subscribers are to get: the one that shows most of those that flow.
+    pub(crate) fn best_encoding(&self) -> Option<usize> {
+        self.layers.best()
+    }
+
+    /// Looks which encodings flow. Returns whether [`best_encoding`](Self::best_encoding) changed.
+    pub(crate) fn observe_layers(&mut self, now: Instant) -> bool {
+        self.layers_at = None;
+        self.layers.observe(now, &mut self.encodings)
+    }
+
+    /// Whether a look at the layers is due.
+    pub(crate) fn layers_due(&self, now: Instant) -> bool {
+        self.layers_at.is_some_and(|at| at <= now)
+    }
+
+    pub(crate) fn is_muted(&self) -> bool {
+        self.muted
+    }
+
+    /// Mutes or unmutes it. After unmuting, forwarders begin anew: what the publisher sent in between
+    /// would else look to every subscriber like loss.
+    pub(crate) fn set_muted(&mut self, muted: bool) {
+        if self.muted && !muted {
+            for encoding in &mut self.encodings {
+                encoding.interrupt();
+            }
+        }
+        self.muted = muted;
+    }
+
+    /// Takes a packet that the publisher sent, decrypted.
+    ///
+    /// # Errors
+    /// The packet is not to be forwarded; the reason says why. Padding is one: its number is kept, so
+    /// that it is not missed, see [`Refusal`].
+    pub(crate) fn accept(
+        &mut self,
+        now: Instant,
+        encoding: usize,
+        received: &Received<'_>,
+    ) -> Result<Arrival, Refusal> {
+        let target = self
+            .encodings
+            .get_mut(encoding)
+            .ok_or(DropReason::UnknownSsrc)?;
+        let header = received.header;
+        let sequence = target.place(header.ssrc(), header.sequence())?;
+        let first = target.packets() == 0;
+        target
+            .statistics
+            .on_packet(now, sequence, header.timestamp(), received.plaintext.len());
+        // Sound is repaired by Opus itself, or not at all: a retransmission would come too late.
+        if self.media.kind == MediaKind::Video
+            && target.nack.on_packet(now, sequence) == Gap::TooWide
+        {
+            target.keyframes.request(now);
+        }
+        let payload = match payload_span(&header, received.plaintext) {
+            Ok(payload) => payload,
+            Err(DropReason::PaddingOnly) => return Err(Refusal::Padding { encoding, sequence }),
+            Err(reason) => return Err(reason.into()),
+        };
+        let codec_index = self
+            .media
+            .codecs
+            .iter()
+            .position(|codec| codec.payload_type == header.payload_type())
+            .ok_or(DropReason::UnknownPayloadType)?;
+        let codec = self.media.codecs[codec_index].codec;
+        let bytes = received
+            .plaintext
+            .get(payload.range())
+            .ok_or(DropReason::RtpMalformed)?;
+        let picture = Picture::inspect(codec, bytes).ok_or(DropReason::PayloadMalformed)?;
+        let meta = PacketMeta {
+            header,
+            sequence,
+            continuity: target.continuity(),
+            codec_index: codec_index as u8,
+            picture,
+            extensions: ForwardedExtensions::find(
+                &header,
+                received.plaintext,
+                received.extension_ids,
+            ),
+            payload,
+        };
+        target.insert(meta, received.plaintext)?;
+        self.watch_layers(now);
+        if self.muted {
+            return Err(DropReason::Muted.into());
+        }
+        Ok(Arrival {
+            encoding,
+            sequence,
+            first,
+        })
+    }
+
+    /// Takes a packet that another worker has accepted already.
+    pub(crate) fn accept_piped(
+        &mut self,
+        now: Instant,
+        encoding: usize,
+        meta: PacketMeta,
+        packet: &[u8],
+    ) -> Result<Arrival, DropReason> {
+        let target = self
+            .encodings
+            .get_mut(encoding)
+            .ok_or(DropReason::UnknownSsrc)?;
+        let first = target.packets() == 0;
+        target.insert(meta, packet)?;
+        target
+            .statistics
+            .on_packet(now, meta.sequence, meta.header.timestamp(), packet.len());
+        self.watch_layers(now);
+        Ok(Arrival {
+            encoding,
+            sequence: meta.sequence,
+            first,
+        })
+    }
+
+    /// The timestamp of encoding `from` at the moment that `to` stamps with `timestamp`, if sender reports have
+    /// told both clocks. Simulcast layers begin at random timestamps of their own.
+    pub(crate) fn align(&self, from: usize, to: usize, timestamp: RtpTime) -> Option<RtpTime> {
+        let captured = self.encodings.get(to)?.clock?.local_at(timestamp);
+        Some(self.encodings.get(from)?.clock?.time_at(captured))
+    }
+
+    fn watch_layers(&mut self, now: Instant) {
+        if self.encodings.len() > 1 && self.layers_at.is_none() {
+            self.layers_at = Some(now + Layers::ROUND);
+        }
+    }
+
+    /// When a NACK, a keyframe request or a look at the layers is due.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let feedback = self
+            .encodings
+            .iter()
+            .flat_map(|encoding| [encoding.nack.next_at(), encoding.keyframes.next_at()])
+            .flatten()
+            .min();
+        [self.layers_at, feedback].into_iter().flatten().min()
+    }
+}
+
+/// A decrypted packet as it comes from an uplink.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Received<'a> {
+    /// Its header; of a retransmission, as the original had it.
+    pub(crate) header: RtpHeader,
+    /// Header and payload, of which the header was parsed.
+    pub(crate) plaintext: &'a [u8],
+    /// How its sender numbers header extensions.
+    pub(crate) extension_ids: &'a ExtensionMap,
+}
+
+/// Why a track did not take a packet.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Refusal {
+    /// It carries only padding. Nobody needs it, but everyone must know that its number will not come.
+    Padding { encoding: usize, sequence: SeqNo },
+    /// Anything else.
+    Drop(DropReason),
+}
+
+impl From<DropReason> for Refusal {
+    fn from(reason: DropReason) -> Self {
+        Self::Drop(reason)
+    }
+}
+
+/// Every codec we forward has the clock rate of its kind (RFC 7587 §4.1, RFC 3551 §5).
+pub(crate) const fn clock_rate_of(kind: MediaKind) -> ClockRate {
+    match kind {
+        MediaKind::Audio => ClockRate::OPUS,
+        MediaKind::Video => ClockRate::VIDEO,
+    }
+}
