@@ -87,6 +87,8 @@ drop_reasons! {
     DownlinkFull => "downlink_full",
     /// The packet left the cache before its turn to be sent came.
     NoLongerCached => "no_longer_cached",
+    /// Retransmissions to the subscriber have used up their share.
+    RetransmitBudget => "retransmit_budget",
     /// The queue to another worker is full.
     PipeFull => "pipe_full",
     /// The socket's send buffer is full.

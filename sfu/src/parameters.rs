@@ -38,7 +38,11 @@ pub struct IceParameters {
 
 impl fmt::Debug for IceParameters {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "IceParameters({} / {})", self.local.ufrag, self.remote.ufrag)
+        write!(
+            f,
+            "IceParameters({} / {})",
+            self.local.ufrag, self.remote.ufrag
+        )
     }
 }
 

@@ -196,7 +196,10 @@ mod tests {
             (&[(1, 100), (1, 40)], &[(1, 100, 2)]),
             (&[(1, 100), (1, 40), (1, 40)], &[(1, 100, 2), (1, 40, 1)]),
             (&[(1, 40), (1, 100)], &[(1, 40, 1), (1, 100, 1)]),
-            (&[(1, 100), (2, 100), (1, 100)], &[(1, 100, 1), (2, 100, 1), (1, 100, 1)]),
+            (
+                &[(1, 100), (2, 100), (1, 100)],
+                &[(1, 100, 1), (2, 100, 1), (1, 100, 1)],
+            ),
         ];
         for (input, expected) in cases {
             assert_eq!(runs(64, input), *expected, "for {input:?}");
@@ -225,7 +228,10 @@ mod tests {
         batch.clear();
         assert!(batch.is_empty());
         assert!(batch.push(path(3), b"c"));
-        let sent: Vec<_> = batch.messages().map(|message| message.bytes.to_vec()).collect();
+        let sent: Vec<_> = batch
+            .messages()
+            .map(|message| message.bytes.to_vec())
+            .collect();
         assert_eq!(sent, [b"c".to_vec()]);
     }
 

@@ -1,0 +1,13 @@
+//! What subscribers get: slots, their forwarders, and the writing of outgoing packets.
+//!
+//! It does not know rooms, nor how a track came to be; it reads cached packets and decides.
+
+pub(crate) mod downlink;
+pub(crate) mod forwarder;
+pub(crate) mod history;
+pub(crate) mod retransmit;
+pub(crate) mod rewrite;
+pub(crate) mod sender_statistics;
+pub(crate) mod slot;
+pub(crate) mod translator;
+pub(crate) mod vp8_ids;

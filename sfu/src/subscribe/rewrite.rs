@@ -1,0 +1,100 @@
+//! Writes one outgoing RTP packet: the slot's header and extensions, the cached payload, and the codec's
+//! ids renumbered. Encryption comes after, in the same place.
+
+use arrayvec::ArrayVec;
+use sfu_rtp::rtx::{ORIGINAL_SEQUENCE_LEN, write_original_sequence};
+use sfu_rtp::{
+    ExtensionElement, ExtensionKind, ExtensionMap, HeaderWriter, Mid, PayloadType, RtpError,
+    RtpHeader, Ssrc,
+};
+
+use super::forwarder::Numbers;
+use crate::publish::packet::{CachedPacket, MAX_FORWARDED_EXTENSIONS};
+
+/// How a packet leaves.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Writing<'a> {
+    /// How the receiver numbers header extensions.
+    pub(crate) extensions: &'a ExtensionMap,
+    /// The MID, if the receiver must still be told it.
+    pub(crate) mid: Option<Mid>,
+    pub(crate) ssrc: Ssrc,
+    pub(crate) payload_type: PayloadType,
+    pub(crate) numbers: Numbers,
+    /// The RTX stream's own sequence number, if this is a retransmission on it (RFC 4588).
+    pub(crate) rtx_sequence: Option<u16>,
+}
+
+/// The lengths of what was written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Written {
+    pub(crate) header_len: usize,
+    /// Header and payload.
+    pub(crate) len: usize,
+}
+
+/// The most that a packet can need: its payload, an RTX prefix, and the header with every extension.
+pub(crate) fn upper_bound(packet: &CachedPacket<'_>) -> usize {
+    // Of the packet's own bytes the whole header counts, so all forwarded extensions are in.
+    packet.bytes.len() + HEADER_ALLOWANCE
+}
+
+/// Writes the packet to the start of `out`.
+///
+/// # Errors
+/// If `out` is too short.
+#[inline]
+pub(crate) fn write(
+    packet: &CachedPacket<'_>,
+    writing: &Writing<'_>,
+    out: &mut [u8],
+) -> Result<Written, RtpError> {
+    let mut elements: ArrayVec<ExtensionElement<'_>, { MAX_FORWARDED_EXTENSIONS + 1 }> =
+        ArrayVec::new();
+    if let Some(mid) = &writing.mid
+        && let Some(id) = writing.extensions.id_of(ExtensionKind::Mid)
+    {
+        elements.push(ExtensionElement {
+            id,
+            value: mid.as_bytes(),
+        });
+    }
+    for (kind, value) in packet.meta.extensions.iter(packet.bytes) {
+        if let Some(id) = writing.extensions.id_of(kind) {
+            elements.push(ExtensionElement { id, value });
+        }
+    }
+
+    let header = HeaderWriter {
+        marker: packet.meta.header.marker(),
+        padding: false,
+        payload_type: writing.payload_type,
+        sequence: writing.rtx_sequence.unwrap_or(writing.numbers.sequence),
+        timestamp: writing.numbers.timestamp,
+        ssrc: writing.ssrc,
+    };
+    let header_len = header.write(&elements, out)?;
+    let mut start = header_len;
+    if writing.rtx_sequence.is_some() {
+        let prefix = out.get_mut(start..).unwrap_or_default();
+        write_original_sequence(writing.numbers.sequence, prefix)?;
+        start += ORIGINAL_SEQUENCE_LEN;
+    }
+
+    let source = packet.payload();
+    let len = start + source.len();
+    let available = out.len();
+    let payload = out.get_mut(start..len).ok_or(RtpError::BufferTooShort {
+        needed: len,
+        available,
+    })?;
+    payload.copy_from_slice(source);
+    if let (Some(vp8), Some(ids)) = (&packet.meta.picture.vp8, writing.numbers.vp8) {
+        vp8.renumber(payload, ids.picture_id, ids.tl0_picture_index);
+    }
+    Ok(Written { header_len, len })
+}
+
+/// A fixed header, an extension block's head, a MID in the two-byte form, the RTX prefix, and the second
+/// byte that each forwarded element needs if the block must go over to the two-byte form.
+const HEADER_ALLOWANCE: usize = RtpHeader::FIXED_LEN + 4 + 18 + 2 + MAX_FORWARDED_EXTENSIONS + 3;

@@ -1,0 +1,150 @@
+//! A slot: one recvonly transceiver of a client, a fixed outgoing stream for the life of its connection.
+
+use arrayvec::ArrayVec;
+use sfu_rtp::{Mid, PayloadType, RtpTime, SeqNo, Ssrc};
+
+use super::forwarder::{Forwarder, Numbers};
+use super::history::History;
+use super::sender_statistics::SenderStatistics;
+use crate::key::{PeerKey, TrackKey};
+use crate::parameters::{MediaKind, NegotiatedCodec, SlotMedia};
+use crate::publish::track::clock_rate_of;
+use crate::transport::srtp::SendStream;
+
+/// One slot of one peer.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    pub(crate) peer: PeerKey,
+    pub(crate) mid: Mid,
+    pub(crate) kind: MediaKind,
+    codecs: Vec<NegotiatedCodec>,
+    pub(crate) media: Outgoing,
+    /// `None` if the client takes no RTX. Then nothing is sent again: SRTP must not use one index twice
+    /// (RFC 7714 §8.4), and a repetition on the media stream would.
+    pub(crate) rtx: Option<Outgoing>,
+    rtx_sequence: u16,
+    /// The track it shows.
+    pub(crate) track: Option<TrackKey>,
+    /// For each codec of that track, the payload types that this slot has for it.
+    payload_types: ArrayVec<Option<PayloadTypes>, MAX_TRACK_CODECS>,
+    pub(crate) forwarder: Forwarder,
+    pub(crate) history: History<Sent>,
+    pub(crate) statistics: SenderStatistics,
+    /// The receiver has reported on this SSRC, so it knows the m-line without being told in every
+    /// packet (RFC 9143 §14 wants the MID until then).
+    pub(crate) mid_acknowledged: bool,
+}
+
+/// An outgoing RTP stream.
+#[derive(Debug)]
+pub(crate) struct Outgoing {
+    pub(crate) ssrc: Ssrc,
+    pub(crate) stream: SendStream,
+}
+
+/// The payload types of one codec in a slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct PayloadTypes {
+    pub(crate) media: PayloadType,
+    pub(crate) rtx: Option<PayloadType>,
+}
+
+/// What the history keeps of a packet: enough to write it again.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Sent {
+    pub(crate) track: TrackKey,
+    pub(crate) encoding: u8,
+    pub(crate) source: SeqNo,
+    pub(crate) numbers: Numbers,
+}
+
+impl Slot {
+    /// A slot that shows nothing. `first` numbers its first packets: (sequence, timestamp, RTX sequence),
+    /// random by RFC 3550 §5.1, below 2^15 by RFC 3711 §3.3.1.
+    pub(crate) fn new(peer: PeerKey, media: &SlotMedia, first: (u16, RtpTime, u16)) -> Self {
+        Self {
+            peer,
+            mid: media.mid,
+            kind: media.kind,
+            codecs: media.codecs.clone(),
+            media: Outgoing::new(media.ssrc),
+            rtx: media.rtx_ssrc.map(Outgoing::new),
+            rtx_sequence: first.2,
+            track: None,
+            payload_types: ArrayVec::new(),
+            forwarder: Forwarder::new(first.0, first.1, clock_rate_of(media.kind)),
+            history: History::new(),
+            statistics: SenderStatistics::new(),
+            mid_acknowledged: false,
+        }
+    }
+
+    /// Takes over codecs that were negotiated anew.
+    pub(crate) fn update(&mut self, media: &SlotMedia) {
+        self.codecs = media.codecs.clone();
+        if self.rtx.is_none() {
+            self.rtx = media.rtx_ssrc.map(Outgoing::new);
+        }
+    }
+
+    /// Shows `track`, whose packets are of these codecs, from its next switch point on.
+    pub(crate) fn assign(
+        &mut self,
+        track: TrackKey,
+        codecs: &[NegotiatedCodec],
+        target: Option<usize>,
+    ) {
+        self.track = Some(track);
+        self.payload_types = codecs
+            .iter()
+            .take(MAX_TRACK_CODECS)
+            .map(|published| self.payload_types_for(published))
+            .collect();
+        self.forwarder.detach(target);
+    }
+
+    /// Shows nothing.
+    pub(crate) fn clear(&mut self) {
+        self.track = None;
+        self.payload_types.clear();
+        self.forwarder.detach(None);
+    }
+
+    fn payload_types_for(&self, published: &NegotiatedCodec) -> Option<PayloadTypes> {
+        self.codecs
+            .iter()
+            .find(|ours| ours.codec == published.codec && ours.format == published.format)
+            .map(|ours| PayloadTypes {
+                media: ours.payload_type,
+                rtx: ours.rtx,
+            })
+    }
+
+    /// The payload types for a packet of the assigned track; `None`: the client cannot take its codec.
+    #[inline]
+    pub(crate) fn payload_types(&self, codec_index: u8) -> Option<PayloadTypes> {
+        self.payload_types
+            .get(usize::from(codec_index))
+            .copied()
+            .flatten()
+    }
+
+    /// The next sequence number of the RTX stream.
+    pub(crate) fn next_rtx_sequence(&mut self) -> u16 {
+        let sequence = self.rtx_sequence;
+        self.rtx_sequence = sequence.wrapping_add(1);
+        sequence
+    }
+}
+
+impl Outgoing {
+    fn new(ssrc: Ssrc) -> Self {
+        Self {
+            ssrc,
+            stream: SendStream::new(),
+        }
+    }
+}
+
+/// Chromium offers 13 video formats; twice that leaves room.
+const MAX_TRACK_CODECS: usize = 32;

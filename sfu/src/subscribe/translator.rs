@@ -1,0 +1,386 @@
+//! Translates source numbers into one slot's own: its sequence numbers and timestamps run on without a
+//! break, whatever encoding or track they come from.
+//!
+//! Sequence numbers (RFC 3550 §5.1): a gap that loss made upstream stays a gap, so that a late or
+//! repaired packet finds its place in it. A gap of our own making (padding, a layer that is not
+//! wanted) is closed. Timestamps: a new source begins where the wall clock says it should.
+
+use std::collections::VecDeque;
+use std::time::Instant;
+
+use sfu_rtp::{ClockRate, RtpTime, SeqNo};
+
+/// The numbering of one slot.
+#[derive(Debug)]
+pub(crate) struct Translator {
+    clock_rate: ClockRate,
+    /// The highest number given out, unwrapped; one below the first before that.
+    highest: SeqNo,
+    /// The stretches of source numbers in force, oldest first; empty before the first switch. Each
+    /// reaches to where the next one begins.
+    stretches: VecDeque<Stretch>,
+    /// What is added to a source timestamp.
+    timestamp_offset: u32,
+    /// The newest timestamp sent, and when.
+    last: Option<(RtpTime, Instant)>,
+    first_timestamp: RtpTime,
+}
+
+/// From `from` on, `offset` is added to source numbers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Stretch {
+    from: SeqNo,
+    offset: i64,
+}
+
+impl Translator {
+    /// A numbering that will begin with these.
+    pub(crate) fn new(
+        first_sequence: u16,
+        first_timestamp: RtpTime,
+        clock_rate: ClockRate,
+    ) -> Self {
+        // One cycle up, so that nothing before the first number is negative.
+        let first = SeqNo::new(CYCLE + u64::from(first_sequence));
+        Self {
+            clock_rate,
+            highest: first.previous(),
+            stretches: VecDeque::new(),
+            timestamp_offset: 0,
+            last: None,
+            first_timestamp,
+        }
+    }
+
+    /// A new source begins at `sequence`, which is translated to the number after the highest so far. Its
+    /// timestamps go on from the last one sent by the time that has passed since, at least one tick.
+    pub(crate) fn switch(&mut self, now: Instant, sequence: SeqNo, timestamp: RtpTime) {
+        let begin = match self.last {
+            None => self.first_timestamp,
+            Some((last, at)) => {
+                let elapsed = self.clock_rate.ticks(now.saturating_duration_since(at));
+                last.wrapping_add(elapsed.max(1))
+            }
+        };
+        self.switch_at(sequence, timestamp, begin);
+    }
+
+    /// The same, for a source whose place on the slot's timeline is known to be `begin`: another layer
+    /// of the same track, by the publisher's sender reports. Still never at or before the last one sent.
+    pub(crate) fn switch_to(&mut self, sequence: SeqNo, timestamp: RtpTime, begin: RtpTime) {
+        let begin = match self.last {
+            Some((last, _)) if !begin.is_newer_than(last) => last.wrapping_add(1),
+            _ => begin,
+        };
+        self.switch_at(sequence, timestamp, begin);
+    }
+
+    fn switch_at(&mut self, sequence: SeqNo, timestamp: RtpTime, begin: RtpTime) {
+        self.timestamp_offset = begin.get().wrapping_sub(timestamp.get());
+        self.stretches.clear();
+        self.stretches.push_back(Stretch {
+            from: sequence,
+            offset: self.highest.next().distance_from(sequence),
+        });
+    }
+
+    /// The slot's numbers for a packet of the source. `None`: it is from before the source began, or so
+    /// old that its place is forgotten, or its number was closed up.
+    #[inline]
+    pub(crate) fn translate(
+        &mut self,
+        now: Instant,
+        sequence: SeqNo,
+        timestamp: RtpTime,
+    ) -> Option<(u16, RtpTime)> {
+        let index = self.stretch_of(sequence)?;
+        let stretch = self.stretches[index];
+        let out = sequence.wrapping_add(stretch.offset);
+        // A packet between two stretches was skipped: its number now belongs to another.
+        if let Some(next) = self.stretches.get(index + 1)
+            && out >= next.from.wrapping_add(next.offset)
+        {
+            return None;
+        }
+        let timestamp = self.timestamp(timestamp);
+        if out > self.highest {
+            self.highest = out;
+            if self
+                .last
+                .is_none_or(|(last, _)| timestamp.is_newer_than(last))
+            {
+                self.last = Some((timestamp, now));
+            }
+        }
+        Some((out.wire(), timestamp))
+    }
+
+    /// Where a timestamp of the source lies on the slot's timeline.
+    #[inline]
+    pub(crate) fn timestamp(&self, source: RtpTime) -> RtpTime {
+        source.wrapping_add(self.timestamp_offset)
+    }
+
+    /// A number of the source will not be forwarded, by our choice: those after it move up. Of use only
+    /// in order: if a later one was sent already, a gap is there to stay.
+    pub(crate) fn skip(&mut self, sequence: SeqNo) {
+        let Some(last) = self.stretches.back_mut() else {
+            return;
+        };
+        if sequence < last.from || sequence.wrapping_add(last.offset) <= self.highest {
+            return;
+        }
+        let after = Stretch {
+            from: sequence.next(),
+            offset: last.offset - 1,
+        };
+        // Padding comes in runs: let one stretch be all that a run leaves behind.
+        if last.from == sequence {
+            *last = after;
+            return;
+        }
+        if self.stretches.len() == MAX_STRETCHES {
+            self.stretches.pop_front();
+        }
+        self.stretches.push_back(after);
+    }
+
+    #[inline]
+    fn stretch_of(&self, sequence: SeqNo) -> Option<usize> {
+        self.stretches
+            .iter()
+            .rposition(|stretch| sequence >= stretch.from)
+    }
+}
+
+const CYCLE: u64 = 1 << 16;
+
+/// How many closed gaps back a late packet can still be placed. Browsers pad in bursts of some ten packets
+/// a second; 32 gaps reach back further than any useful retransmission.
+const MAX_STRETCHES: usize = 32;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    enum Step {
+        /// Milliseconds from the start, first source number, its timestamp.
+        Switch(u64, u64, u32),
+        Skip(u64),
+        /// Source number, and the slot's number that it must get.
+        Packet(u64, Option<u16>),
+    }
+    use Step::{Packet, Skip, Switch};
+
+    fn check(first: u16, steps: &[Step]) {
+        let now = Instant::now();
+        let mut translator = Translator::new(first, RtpTime::new(0), ClockRate::VIDEO);
+        for (index, step) in steps.iter().enumerate() {
+            match *step {
+                Switch(ms, sequence, timestamp) => translator.switch(
+                    now + Duration::from_millis(ms),
+                    SeqNo::new(sequence),
+                    RtpTime::new(timestamp),
+                ),
+                Skip(sequence) => translator.skip(SeqNo::new(sequence)),
+                Packet(sequence, expected) => {
+                    let found = translator.translate(now, SeqNo::new(sequence), RtpTime::new(0));
+                    let found = found.map(|(sequence, _)| sequence);
+                    assert_eq!(found, expected, "step {index}: source number {sequence}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_translated_before_the_first_source() {
+        check(1, &[Packet(1, None)]);
+    }
+
+    #[test]
+    fn a_source_is_numbered_on_from_the_one_before_over_the_wrap() {
+        check(
+            65_534,
+            &[
+                Switch(0, 100, 0),
+                Packet(100, Some(65_534)),
+                Packet(101, Some(65_535)),
+                Switch(0, 7_000, 0),
+                Packet(7_000, Some(0)),
+                Packet(7_001, Some(1)),
+            ],
+        );
+    }
+
+    #[test]
+    fn loss_stays_a_gap_that_a_late_packet_fills() {
+        check(
+            10,
+            &[
+                Switch(0, 100, 0),
+                Packet(100, Some(10)),
+                Packet(103, Some(13)),
+                Packet(101, Some(11)),
+                Packet(102, Some(12)),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_packet_from_before_the_switch_is_refused() {
+        check(
+            10,
+            &[
+                Switch(0, 100, 0),
+                Packet(100, Some(10)),
+                Packet(99, None),
+                Switch(0, 200, 0),
+                Packet(200, Some(11)),
+                Packet(199, None),
+            ],
+        );
+    }
+
+    #[test]
+    fn skipped_numbers_are_closed_up_and_lost_ones_between_them_are_not() {
+        check(
+            10,
+            &[
+                Switch(0, 100, 0),
+                Packet(100, Some(10)),
+                // 101 is lost, 102 and 103 are padding.
+                Skip(102),
+                Skip(103),
+                Packet(104, Some(12)),
+                Packet(101, Some(11)),
+                Skip(105),
+                Packet(106, Some(13)),
+                Packet(105, None),
+                Packet(103, None),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_skip_that_comes_too_late_leaves_the_gap() {
+        check(
+            10,
+            &[
+                Switch(0, 100, 0),
+                Packet(100, Some(10)),
+                Packet(102, Some(12)),
+                Skip(101),
+                Packet(103, Some(13)),
+            ],
+        );
+    }
+
+    #[test]
+    fn old_gaps_are_forgotten_and_their_packets_refused() {
+        let mut steps = vec![
+            Switch(0, 100, 0),
+            Packet(100, Some(0)),
+            Packet(101, Some(1)),
+        ];
+        for gap in 0..MAX_STRETCHES as u64 {
+            steps.push(Skip(102 + 2 * gap));
+            steps.push(Packet(103 + 2 * gap, Some(2 + gap as u16)));
+        }
+        steps.push(Packet(101, None));
+        steps.push(Packet(103, Some(2)));
+        check(0, &steps);
+    }
+
+    #[test]
+    fn timestamps_go_on_by_the_time_that_passed_and_never_stand_still() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut translator = Translator::new(0, RtpTime::new(1_000), ClockRate::VIDEO);
+        let mut translate = |switch: Option<u64>, ms, sequence, timestamp| {
+            let (sequence, timestamp) = (SeqNo::new(sequence), RtpTime::new(timestamp));
+            if let Some(ms) = switch {
+                translator.switch(at(ms), sequence, timestamp);
+            }
+            let (_, timestamp) = translator
+                .translate(at(ms), sequence, timestamp)
+                .expect("in the source");
+            timestamp.get()
+        };
+        assert_eq!(translate(Some(0), 0, 1, 777), 1_000);
+        assert_eq!(translate(None, 33, 2, 3_777), 4_000);
+        // Half a second later another source takes over.
+        assert_eq!(translate(Some(533), 533, 90, u32::MAX), 4_000 + 45_000);
+        // And another at the very same moment.
+        assert_eq!(translate(Some(533), 533, 5, 5), 4_000 + 45_000 + 1);
+    }
+
+    #[test]
+    fn a_known_place_on_the_timeline_is_kept_unless_it_lies_in_the_past() {
+        let now = Instant::now();
+        let mut translator = Translator::new(0, RtpTime::new(0), ClockRate::VIDEO);
+        translator.switch(now, SeqNo::new(1), RtpTime::new(0));
+        translator.translate(now, SeqNo::new(1), RtpTime::new(9_000));
+        for (begin, expected) in [(12_000, 12_000), (9_000, 12_001)] {
+            let (sequence, timestamp) = (SeqNo::new(50), RtpTime::new(123));
+            translator.switch_to(sequence, timestamp, RtpTime::new(begin));
+            let (_, found) = translator
+                .translate(now, sequence, timestamp)
+                .expect("in the source");
+            assert_eq!(found.get(), expected, "asked to begin at {begin}");
+        }
+    }
+
+    /// Against a naive model that keeps every number: whatever is lost, late, skipped or switched, each
+    /// source packet has one number, no number is given twice, and in-order packets leave no gap but loss.
+    #[test]
+    fn no_number_is_given_to_two_packets_whatever_happens() {
+        use rand::rngs::SmallRng;
+        use rand::{Rng, SeedableRng};
+        for seed in 0..200 {
+            let mut rng = SmallRng::seed_from_u64(seed);
+            let now = Instant::now();
+            let mut translator = Translator::new(rng.random(), RtpTime::new(0), ClockRate::VIDEO);
+            let mut given = std::collections::HashMap::new();
+            let mut next = 1_u64;
+            let mut source = 0;
+            let mut late = Vec::new();
+            for step in 0..500 {
+                let roll = rng.random_range(0..100);
+                if step == 0 || roll < 2 {
+                    source += 1;
+                    late.clear();
+                    next += rng.random_range(0..100_000);
+                    translator.switch(now, SeqNo::new(next), RtpTime::new(0));
+                }
+                let sequence = match roll {
+                    0..10 => {
+                        translator.skip(SeqNo::new(next));
+                        next += 1;
+                        continue;
+                    }
+                    10..20 => {
+                        late.push(next);
+                        next += 1;
+                        continue;
+                    }
+                    20..30 if !late.is_empty() => late.swap_remove(rng.random_range(0..late.len())),
+                    _ => {
+                        next += 1;
+                        next - 1
+                    }
+                };
+                let packet = (source, sequence);
+                let out = translator.translate(now, SeqNo::new(sequence), RtpTime::new(0));
+                if let Some((out, _)) = out {
+                    let holder = *given.entry(out).or_insert(packet);
+                    assert_eq!(
+                        holder, packet,
+                        "seed {seed}, step {step}: number {out} given twice"
+                    );
+                }
+            }
+        }
+    }
+}
