@@ -1,6 +1,8 @@
 //! Tells the protocols that share one UDP port apart by a datagram's first bytes (RFC 7983, RFC 9443 and, for RTCP,
 //! RFC 5761 §4). Nothing here is proof of anything: each protocol authenticates its own packets.
 
+pub(crate) mod directory;
+
 use sfu_rtp::looks_like_rtcp;
 
 /// What a datagram claims to be.

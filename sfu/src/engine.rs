@@ -5,23 +5,50 @@
 //! does. The packet path is in `media_path`; start reading there. What the caller must do in each
 //! turn is written at [`Engine`].
 
+mod apply;
 pub mod command;
+mod control_queue;
+mod data;
+mod deadlines;
+mod debug_state;
 pub mod event;
+mod feedback;
+mod import;
+mod media_path;
+mod peer;
 pub mod pipe;
+pub(crate) mod reports;
+mod route;
+mod transport;
+mod wall_clock;
 
-/// The largest data-channel message taken or sent, in bytes. Chromium announces the same.
-pub const MAX_DATA_MESSAGE_BYTES: usize = 262_144;
-
+use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use slotmap::{SecondaryMap, SlotMap};
+
 use crate::counters::Counters;
-use crate::id::WorkerId;
+use crate::demux::Protocol;
+use crate::demux::directory::Directory;
+use crate::drop_reason::DropReason;
+use crate::id::{TrackId, WorkerId};
+use crate::key::{PeerKey, SlotKey, TrackKey};
+use crate::publish::Tracks;
 use crate::send_batch::{Path, SendBatch};
-use crate::transport::Identity;
-use command::Command;
+use crate::subscribe::slot::Slot;
+use crate::transport::dtls::Identity;
+use control_queue::ControlQueue;
+use deadlines::{Deadlines, Due};
 use event::Event;
+use peer::Peer;
 use pipe::PipeBatch;
+use route::Route;
+
+pub use debug_state::DebugState;
+pub use wall_clock::WallClock;
 
 /// What an engine is told when it is made.
 #[derive(Clone)]
@@ -32,6 +59,8 @@ pub struct EngineConfig {
     pub workers: usize,
     /// The node's certificate.
     pub identity: Arc<Identity>,
+    /// The node's reading of time, the same for all its workers.
+    pub clock: WallClock,
     /// Seeds everything random in the packet path; the same seed and input give the same output.
     pub seed: u64,
 }
@@ -42,29 +71,168 @@ pub struct EngineConfig {
 /// [`poll_transmit`](Self::poll_transmit), [`poll_pipe`](Self::poll_pipe) and
 /// [`poll_event`](Self::poll_event) until they are empty, then sleeps until a datagram, a command, a
 /// pipe batch or [`next_deadline`](Self::next_deadline). `now` never goes backwards.
-pub struct Engine {}
+pub struct Engine {
+    config: EngineConfig,
+    rng: SmallRng,
+    counters: Counters,
+
+    directory: Directory,
+    peers: SlotMap<PeerKey, Peer>,
+    tracks: Tracks,
+    track_ids: HashMap<TrackId, TrackKey>,
+    track_due: SecondaryMap<TrackKey, Due>,
+    routes: SecondaryMap<TrackKey, Route>,
+    slots: Slots,
+
+    deadlines: Deadlines<Timer>,
+    /// Peers with packets to write in this turn.
+    touched: Vec<PeerKey>,
+    control: ControlQueue,
+    events: VecDeque<Event>,
+    /// What goes to each worker, by its index.
+    outboxes: Vec<PipeBatch>,
+    /// Where the sequence numbers of one NACK are gathered; kept for its memory.
+    missing: Vec<u16>,
+    /// Where transport-wide feedback is written; kept for its memory.
+    feedback: Vec<u8>,
+}
+
+/// The slots of all peers of an engine.
+type Slots = SlotMap<SlotKey, Slot>;
+
+/// Who has deadlines.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+enum Timer {
+    Peer(PeerKey),
+    Track(TrackKey),
+}
 
 impl Engine {
     /// An engine without peers.
-    pub fn new(config: EngineConfig) -> Self;
+    pub fn new(config: EngineConfig) -> Self {
+        Self {
+            rng: SmallRng::seed_from_u64(config.seed),
+            counters: Counters::default(),
+            directory: Directory::default(),
+            peers: SlotMap::with_key(),
+            tracks: SlotMap::with_key(),
+            track_ids: HashMap::new(),
+            track_due: SecondaryMap::new(),
+            routes: SecondaryMap::new(),
+            slots: SlotMap::with_key(),
+            deadlines: Deadlines::new(),
+            touched: Vec::new(),
+            control: ControlQueue::default(),
+            events: VecDeque::new(),
+            outboxes: (0..config.workers).map(|_| PipeBatch::default()).collect(),
+            missing: Vec::new(),
+            feedback: Vec::new(),
+            config,
+        }
+    }
+
     /// Takes one received datagram; it is decrypted in place.
-    pub fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8]);
-    /// Applies one command.
-    pub fn handle_command(&mut self, now: Instant, command: Command);
-    /// Takes the packets and requests that another worker sent.
-    pub fn handle_pipe(&mut self, now: Instant, from: WorkerId, batch: &PipeBatch);
+    pub fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
+        match Protocol::of(datagram) {
+            Some(Protocol::Rtp) => self.receive_rtp(now, path, datagram),
+            Some(Protocol::Rtcp) => self.receive_rtcp(now, path, datagram),
+            Some(Protocol::Stun) => self.receive_stun(now, path, datagram),
+            Some(Protocol::Dtls) => self.receive_dtls(now, path, datagram),
+            None => self.counters.drop(DropReason::UnknownProtocol),
+        }
+    }
+
     /// Does what is due; call it when `next_deadline` has passed.
-    pub fn handle_deadline(&mut self, now: Instant);
-    /// Writes what is to be sent. `true`: the batch is full, send and clear it and call again.
-    pub fn poll_transmit(&mut self, now: Instant, batch: &mut SendBatch) -> bool;
-    /// A batch for another worker; the caller swaps it for an empty one (`std::mem::swap`).
-    pub fn poll_pipe(&mut self) -> Option<(WorkerId, &mut PipeBatch)>;
+    pub fn handle_deadline(&mut self, now: Instant) {
+        while let Some((popped, timer)) = self.deadlines.pop(now) {
+            match timer {
+                Timer::Peer(key) => {
+                    let peer = self.peers.get_mut(key);
+                    if peer.is_some_and(|peer| peer.due.take(popped)) {
+                        self.serve_peer(now, key);
+                    }
+                }
+                Timer::Track(key) => {
+                    let due = self.track_due.get_mut(key);
+                    if due.is_some_and(|due| due.take(popped)) {
+                        self.serve_track(now, key);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Writes what is to be sent. `true`: the batch is full; send it, clear it and call again.
+    pub fn poll_transmit(&mut self, batch: &mut SendBatch) -> bool {
+        self.control.drain_into(batch) || self.write_pending(batch)
+    }
+
+    /// A batch for another worker. The caller swaps it for an empty one (`std::mem::swap`), or clears it.
+    pub fn poll_pipe(&mut self) -> Option<(WorkerId, &mut PipeBatch)> {
+        self.outboxes
+            .iter_mut()
+            .enumerate()
+            .find(|(_, outbox)| !outbox.is_empty())
+            .and_then(|(index, outbox)| Some((WorkerId::new(index)?, outbox)))
+    }
+
     /// The next event.
-    pub fn poll_event(&mut self) -> Option<Event>;
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
     /// When `handle_deadline` is due; `None`: never.
-    pub fn next_deadline(&self) -> Option<Instant>;
+    pub fn next_deadline(&self) -> Option<Instant> {
+        self.deadlines.next()
+    }
+
     /// What was counted.
-    pub fn counters(&self) -> &Counters;
+    pub fn counters(&self) -> &Counters {
+        &self.counters
+    }
+
     /// For what only the worker knows: datagrams that the socket did not take.
-    pub fn counters_mut(&mut self) -> &mut Counters;
+    pub fn counters_mut(&mut self) -> &mut Counters {
+        &mut self.counters
+    }
+
+    /// What is due for a peer: its transport's timers, its reports.
+    fn serve_peer(&mut self, now: Instant, key: PeerKey) {
+        if self.serve_transport(now, key) {
+            self.send_transport_feedback(now, key);
+            self.send_reports(now, key);
+            self.schedule_peer(key);
+        }
+    }
+
+    /// What is due for a track: feedback to its publisher, a look at its layers.
+    fn serve_track(&mut self, now: Instant, key: TrackKey) {
+        self.send_track_feedback(now, key);
+        if let Some(track) = self.tracks.get_mut(key)
+            && track.layers_due(now)
+            && track.observe_layers(now)
+        {
+            self.retarget(now, key);
+        }
+        self.schedule_track(key);
+    }
+
+    fn schedule_peer(&mut self, key: PeerKey) {
+        if let Some(peer) = self.peers.get_mut(key)
+            && let Some(at) = peer.next_deadline()
+        {
+            self.deadlines.advance(Timer::Peer(key), &mut peer.due, at);
+        }
+    }
+
+    fn schedule_track(&mut self, key: TrackKey) {
+        if let (Some(track), Some(due)) = (self.tracks.get(key), self.track_due.get_mut(key))
+            && let Some(at) = track.next_deadline()
+        {
+            self.deadlines.advance(Timer::Track(key), due, at);
+        }
+    }
 }
+
+/// The largest data-channel message taken or sent, in bytes. Chromium announces the same.
+pub const MAX_DATA_MESSAGE_BYTES: usize = 262_144;

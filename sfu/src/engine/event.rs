@@ -6,6 +6,8 @@ use std::sync::Arc;
 use super::command::DataMessage;
 use crate::id::{PeerId, TrackId};
 
+pub use crate::transport::srtp::SrtpProtection;
+
 /// Something that happened to a peer or a track of this engine.
 #[derive(Clone, PartialEq, Debug)]
 pub enum Event {
@@ -40,25 +42,6 @@ pub enum Event {
         /// The message.
         message: DataMessage,
     },
-}
-
-/// The SRTP protection profiles we speak (RFC 5764 §4.1.2, RFC 7714 §14.2).
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum SrtpProtection {
-    /// AEAD_AES_128_GCM
-    AeadAes128Gcm,
-    /// AES128_CM_HMAC_SHA1_80
-    Aes128CmHmacSha1_80,
-}
-
-impl SrtpProtection {
-    /// The IANA name.
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::AeadAes128Gcm => "AEAD_AES_128_GCM",
-            Self::Aes128CmHmacSha1_80 => "AES128_CM_HMAC_SHA1_80",
-        }
-    }
 }
 
 /// Why a peer was closed. `Display` is the sentence that the peer and the operator read.

@@ -1,2 +1,134 @@
-//! A pipe carries a track's plaintext packets to another worker of this node, one batch per loop turn,
-//! and keyframe requests the other way.
+//! A pipe carries whole tracks to another worker of this node: their plaintext packets, one batch per loop
+//! turn, and what subscribers there ask of the publisher the other way.
+//!
+//! A packet crosses once, however many slots show it over there. It was decrypted, parsed and
+//! deduplicated where it arrived; the importing worker caches it and forwards.
+
+use sfu_rtp::SeqNo;
+
+use crate::capture_clock::CaptureClock;
+use crate::id::TrackId;
+use crate::publish::packet::PacketMeta;
+
+/// What goes to one other worker in one turn.
+#[derive(Debug, Default)]
+pub struct PipeBatch {
+    bytes: Vec<u8>,
+    items: Vec<Item>,
+    packets: usize,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Item {
+    track: TrackId,
+    encoding: u8,
+    content: Content,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Content {
+    /// The packet lies in `bytes`.
+    Packet {
+        meta: PacketMeta,
+        start: usize,
+        len: usize,
+    },
+    Other(Notice),
+}
+
+/// What travels along a pipe beside packets.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Notice {
+    /// To importers: this number was only padding.
+    Skip { continuity: u32, sequence: SeqNo },
+    /// To importers: where the encoding's timestamps lie on the node's timeline.
+    Clock(CaptureClock),
+    /// To the publisher's worker: a subscriber needs a keyframe.
+    KeyframeWanted,
+}
+
+/// One thing out of a batch.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Piped<'a> {
+    Packet {
+        meta: &'a PacketMeta,
+        bytes: &'a [u8],
+    },
+    Notice(Notice),
+}
+
+impl PipeBatch {
+    /// Whether it holds nothing.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    /// How many packets it holds.
+    pub fn packets(&self) -> usize {
+        self.packets
+    }
+
+    /// Forgets everything it holds, and keeps its memory.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.items.clear();
+        self.packets = 0;
+    }
+
+    /// Adds a packet. `false`: the batch is full.
+    pub(crate) fn push_packet(
+        &mut self,
+        track: TrackId,
+        encoding: u8,
+        meta: &PacketMeta,
+        packet: &[u8],
+    ) -> bool {
+        if self.bytes.len() + packet.len() > MAX_BATCH_BYTES || self.items.len() >= MAX_ITEMS {
+            return false;
+        }
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(packet);
+        self.packets += 1;
+        self.items.push(Item {
+            track,
+            encoding,
+            content: Content::Packet {
+                meta: *meta,
+                start,
+                len: packet.len(),
+            },
+        });
+        true
+    }
+
+    /// Adds a notice. `false`: the batch is full.
+    pub(crate) fn push_notice(&mut self, track: TrackId, encoding: u8, notice: Notice) -> bool {
+        let room = self.items.len() < MAX_ITEMS;
+        if room {
+            self.items.push(Item {
+                track,
+                encoding,
+                content: Content::Other(notice),
+            });
+        }
+        room
+    }
+
+    /// Everything in it, in order, with the track and the encoding that it concerns.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (TrackId, usize, Piped<'_>)> {
+        self.items.iter().filter_map(|item| {
+            let piped = match &item.content {
+                Content::Packet { meta, start, len } => Piped::Packet {
+                    meta,
+                    bytes: self.bytes.get(*start..start + len)?,
+                },
+                Content::Other(notice) => Piped::Notice(*notice),
+            };
+            Some((item.track, usize::from(item.encoding), piped))
+        })
+    }
+}
+
+/// What one turn can receive at most, roughly; more is loss in any case.
+const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
+const MAX_ITEMS: usize = 8192;

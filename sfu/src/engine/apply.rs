@@ -1,0 +1,324 @@
+//! Carries out commands of the control plane.
+//!
+//! A command that names something that is gone is ignored: a peer may vanish while it is under way.
+
+use std::time::Instant;
+
+use rand::Rng;
+use sfu_rtp::{Mid, RtpTime, Ssrc};
+
+use super::Engine;
+use super::command::Command;
+use super::deadlines::Due;
+use super::event::{CloseReason, Event};
+use super::peer::Peer;
+use super::route::{Origin, Route};
+use crate::id::{PeerId, TrackId, WorkerId};
+use crate::key::{PeerKey, SlotKey, TrackKey};
+use crate::parameters::{MediaKind, PeerParameters, PublishedMedia, SlotMedia};
+use crate::publish::track::Track;
+use crate::subscribe::slot::Slot;
+
+impl Engine {
+    /// Applies one command.
+    pub fn handle_command(&mut self, now: Instant, command: Command) {
+        match command {
+            Command::AddPeer { peer, parameters } => self.add_peer(now, peer, &parameters),
+            Command::UpdatePeer { peer, parameters } => self.update_peer(now, peer, &parameters),
+            Command::ClosePeer { peer } => {
+                if let Some(key) = self.directory.with_id(peer) {
+                    self.close_peer(now, key, CloseReason::Requested);
+                }
+            }
+            Command::Publish { peer, mid, track } => self.publish(peer, mid, track),
+            Command::Unpublish { track } => {
+                if let Some(&key) = self.track_ids.get(&track) {
+                    self.remove_track(key);
+                }
+            }
+            Command::SetMuted { track, muted } => self.set_muted(now, track, muted),
+            Command::ImportTrack { track, from, media } => {
+                self.add_track(track, *media, Origin::Worker(from));
+            }
+            Command::ExportTrack { track, to } => self.set_export(now, track, to, true),
+            Command::StopExport { track, to } => self.set_export(now, track, to, false),
+            Command::Assign { peer, slot, track } => self.assign(now, peer, slot, track),
+            Command::SendData {
+                peer,
+                label,
+                message,
+            } => self.send_data(now, peer, &label, &message),
+        }
+    }
+
+    fn add_peer(&mut self, now: Instant, id: PeerId, parameters: &PeerParameters) {
+        if self.directory.with_id(id).is_some() {
+            return;
+        }
+        let feedback_ssrc = Ssrc::new(self.rng.random());
+        let peer = Peer::new(id, parameters, feedback_ssrc, now);
+        let key = self.peers.insert(peer);
+        self.directory.add_peer(id, key);
+        self.directory.add_ufrag(&parameters.ice.local.ufrag, key);
+        for media in &parameters.slots {
+            self.add_slot(key, media);
+        }
+        self.schedule_peer(key);
+    }
+
+    fn update_peer(&mut self, now: Instant, id: PeerId, parameters: &PeerParameters) {
+        let Some(key) = self.directory.with_id(id) else {
+            return;
+        };
+        let Some(peer) = self.peers.get_mut(key) else {
+            return;
+        };
+        let ended = peer.uplink.update(parameters);
+        peer.downlink.extensions = parameters.send_extensions.clone();
+        peer.data_parameters = parameters.data;
+        let current = |ufrag: &str| ufrag == parameters.ice.local.ufrag;
+        if !peer.ice.local_ufrags().any(current) {
+            if let Some(unused) = peer.ice.restart(parameters.ice.clone()) {
+                self.directory.remove_ufrag(&unused);
+            }
+            self.directory.add_ufrag(&parameters.ice.local.ufrag, key);
+        }
+        for track in ended {
+            self.remove_track(track);
+        }
+        self.update_slots(key, parameters);
+        self.start_data(now, key);
+        self.schedule_peer(key);
+    }
+
+    /// Adds, changes and removes slots so that they are what was negotiated.
+    fn update_slots(&mut self, key: PeerKey, parameters: &PeerParameters) {
+        let Some(peer) = self.peers.get_mut(key) else {
+            return;
+        };
+        let kept = |mid| parameters.slots.iter().any(|media| media.mid == mid);
+        for slot in peer.downlink.retain_slots(kept) {
+            self.remove_slot(slot);
+        }
+        for media in &parameters.slots {
+            let known = self
+                .peers
+                .get(key)
+                .and_then(|peer| peer.downlink.slot_with_mid(media.mid));
+            match known.and_then(|slot| self.slots.get_mut(slot)) {
+                Some(slot) => slot.update(media),
+                None => self.add_slot(key, media),
+            }
+        }
+    }
+
+    fn add_slot(&mut self, key: PeerKey, media: &SlotMedia) {
+        let first = (
+            self.rng.random_range(0..FIRST_SEQUENCE_LIMIT),
+            RtpTime::new(self.rng.random()),
+            self.rng.random_range(0..FIRST_SEQUENCE_LIMIT),
+        );
+        let slot = self.slots.insert(Slot::new(key, media, first));
+        if let Some(peer) = self.peers.get_mut(key) {
+            peer.downlink
+                .add_slot(media.mid, media.ssrc, media.rtx_ssrc, slot);
+        }
+    }
+
+    fn remove_slot(&mut self, key: SlotKey) {
+        if let Some(slot) = self.slots.remove(key)
+            && let Some(route) = slot.track.and_then(|track| self.routes.get_mut(track))
+        {
+            route.remove_slot(key);
+        }
+    }
+
+    /// Forgets a peer and everything of it.
+    pub(super) fn close_peer(&mut self, now: Instant, key: PeerKey, reason: CloseReason) {
+        self.say_goodbye(now, key);
+        let Some(mut peer) = self.peers.remove(key) else {
+            return;
+        };
+        self.directory.remove_peer(peer.id, key);
+        for slot in peer.downlink.retain_slots(|_| false) {
+            self.remove_slot(slot);
+        }
+        for track in peer.uplink.tracks().collect::<Vec<_>>() {
+            self.remove_track(track);
+        }
+        self.events.push_back(Event::PeerClosed {
+            peer: peer.id,
+            reason,
+        });
+    }
+
+    fn publish(&mut self, id: PeerId, mid: Mid, track: TrackId) {
+        let Some(peer_key) = self.directory.with_id(id) else {
+            return;
+        };
+        let Some(media) = self
+            .peers
+            .get(peer_key)
+            .and_then(|peer| peer.uplink.media(mid))
+            .cloned()
+        else {
+            return;
+        };
+        let added = self.add_track(track, media, Origin::Peer(peer_key));
+        let replaced = self
+            .peers
+            .get_mut(peer_key)
+            .and_then(|peer| peer.uplink.bind(mid, added));
+        if let Some(replaced) = replaced {
+            self.remove_track(replaced);
+        }
+    }
+
+    fn add_track(
+        &mut self,
+        id: TrackId,
+        media: PublishedMedia,
+        origin: Origin,
+    ) -> Option<TrackKey> {
+        if self.track_ids.contains_key(&id) {
+            return None;
+        }
+        let key = self.tracks.insert(Track::new(id, media));
+        self.track_ids.insert(id, key);
+        self.track_due.insert(key, Due::default());
+        self.routes.insert(key, Route::new(origin));
+        Some(key)
+    }
+
+    fn remove_track(&mut self, key: TrackKey) {
+        let Some(track) = self.tracks.remove(key) else {
+            return;
+        };
+        self.track_ids.remove(&track.id());
+        self.track_due.remove(key);
+        let Some(route) = self.routes.remove(key) else {
+            return;
+        };
+        for slot in route.slots {
+            if let Some(slot) = self.slots.get_mut(slot) {
+                slot.clear();
+            }
+        }
+        if let Origin::Peer(peer) = route.origin
+            && let Some(peer) = self.peers.get_mut(peer)
+        {
+            peer.uplink.unbind(key);
+        }
+    }
+
+    fn set_muted(&mut self, now: Instant, id: TrackId, muted: bool) {
+        let Some(&key) = self.track_ids.get(&id) else {
+            return;
+        };
+        let Some(track) = self.tracks.get_mut(key) else {
+            return;
+        };
+        track.set_muted(muted);
+        if !muted {
+            self.want_all_keyframes(now, key);
+        }
+    }
+
+    fn set_export(&mut self, now: Instant, id: TrackId, to: WorkerId, wanted: bool) {
+        let Some(&key) = self.track_ids.get(&id) else {
+            return;
+        };
+        if let Some(route) = self.routes.get_mut(key) {
+            route.set_export(to, wanted);
+        }
+        if wanted {
+            self.want_all_keyframes(now, key);
+        }
+    }
+
+    /// Somebody begins to watch who may get any of the layers.
+    fn want_all_keyframes(&mut self, now: Instant, key: TrackKey) {
+        let encodings = self
+            .tracks
+            .get(key)
+            .filter(|track| track.kind() == MediaKind::Video)
+            .map_or(0, |track| track.encodings().len());
+        for encoding in 0..encodings {
+            self.want_keyframe(now, key, encoding);
+        }
+    }
+
+    fn assign(&mut self, now: Instant, id: PeerId, mid: Mid, track: Option<TrackId>) {
+        let Some(slot_key) = self
+            .directory
+            .with_id(id)
+            .and_then(|key| self.peers.get(key))
+            .and_then(|peer| peer.downlink.slot_with_mid(mid))
+        else {
+            return;
+        };
+        let Some(slot) = self.slots.get_mut(slot_key) else {
+            return;
+        };
+        let wanted = track.and_then(|track| self.track_ids.get(&track)).copied();
+        if slot.track == wanted {
+            return;
+        }
+        if let Some(route) = slot.track.and_then(|before| self.routes.get_mut(before)) {
+            route.remove_slot(slot_key);
+        }
+        match wanted.and_then(|key| Some((key, self.tracks.get(key)?))) {
+            Some((track_key, track)) => {
+                slot.assign(track_key, track.codecs(), track.best_encoding());
+                if let Some(route) = self.routes.get_mut(track_key) {
+                    route.add_slot(slot_key);
+                }
+                self.want_keyframe_for(now, slot_key);
+            }
+            None => slot.clear(),
+        }
+    }
+
+    /// Asks for the keyframes that the slots of a peer wait for: it is connected now.
+    pub(super) fn want_keyframes_for_slots(&mut self, now: Instant, key: PeerKey) {
+        let slots: Vec<SlotKey> = match self.peers.get(key) {
+            Some(peer) => peer.downlink.slots().collect(),
+            None => return,
+        };
+        for slot in slots {
+            self.want_keyframe_for(now, slot);
+        }
+    }
+
+    /// Asks for the keyframe that a slot waits for.
+    fn want_keyframe_for(&mut self, now: Instant, slot_key: SlotKey) {
+        if let Some(slot) = self.slots.get(slot_key)
+            && slot.kind == MediaKind::Video
+            && let (Some(track), Some(encoding)) = (slot.track, slot.forwarder.awaited())
+        {
+            self.want_keyframe(now, track, encoding);
+        }
+    }
+
+    /// Lets every slot that shows the track go over to the encoding that is best now.
+    pub(super) fn retarget(&mut self, now: Instant, key: TrackKey) {
+        let (Some(track), Some(route)) = (self.tracks.get(key), self.routes.get(key)) else {
+            return;
+        };
+        let best = track.best_encoding();
+        let mut awaited = false;
+        for &slot_key in &route.slots {
+            if let Some(slot) = self.slots.get_mut(slot_key) {
+                slot.forwarder.set_target(best);
+                awaited |= slot.forwarder.awaited().is_some();
+            }
+        }
+        if let (Some(best), true) = (best, awaited && track.kind() == MediaKind::Video) {
+            self.want_keyframe(now, key, best);
+        }
+    }
+}
+
+/// A stream's first sequence number stays below this, so that a receiver which misses the first packets
+/// cannot take a wrap for none (RFC 3711 §3.3.1).
+const FIRST_SEQUENCE_LIMIT: u16 = 1 << 15;

@@ -1,0 +1,363 @@
+//! The packet path. Read this first.
+//!
+//! ```text
+//! recv → demux → decrypt → track → fan-out → rewrite → encrypt → batch send
+//! ```
+//!
+//! The worker receives and sends; the six steps between are called from here, in order. The first four and
+//! the decision of every slot happen when a datagram arrives ([`Engine::receive_rtp`]); rewriting and
+//! encryption at the end of the turn ([`Engine::write_pending`]), so that all that one subscriber
+//! gets in a turn lies together and leaves as few GSO messages. Between the two a packet waits as its
+//! number in the cache, not as bytes.
+
+use std::time::Instant;
+
+use sfu_rtp::{RtpHeader, SeqNo, rtx};
+
+use super::event::Event;
+use super::peer::Peer;
+use super::pipe::Notice;
+use super::route::Origin;
+use super::{Engine, Slots, Timer};
+use crate::drop_reason::DropReason;
+use crate::key::TrackKey;
+use crate::publish::Tracks;
+use crate::publish::track::{Arrival, Received, Refusal};
+use crate::send_batch::{MAX_DATAGRAM_BYTES, Path, SendBatch};
+use crate::subscribe::downlink::Pending;
+use crate::subscribe::rewrite::{self, Writing};
+use crate::subscribe::slot::Sent;
+
+impl Engine {
+    /// Takes an SRTP packet through to the decisions of the slots.
+    pub(super) fn receive_rtp(&mut self, now: Instant, path: Path, packet: &mut [u8]) {
+        if let Err(reason) = self.forward_rtp(now, path, packet) {
+            self.counters.drop(reason);
+        }
+    }
+
+    fn forward_rtp(
+        &mut self,
+        now: Instant,
+        path: Path,
+        packet: &mut [u8],
+    ) -> Result<(), DropReason> {
+        // Demux.
+        let header = RtpHeader::parse(packet).map_err(|_| DropReason::RtpMalformed)?;
+        let peer_key = self
+            .directory
+            .at(path.remote)
+            .ok_or(DropReason::UnknownAddress)?;
+        let peer = self
+            .peers
+            .get_mut(peer_key)
+            .ok_or(DropReason::UnknownAddress)?;
+
+        // Decrypt.
+        let srtp = peer.srtp.as_mut().ok_or(DropReason::NoKeys)?;
+        let wire_len = packet.len();
+        let len = srtp.receive.unprotect_rtp(&header, packet)?;
+        let plaintext = packet.get_mut(..len).ok_or(DropReason::RtpMalformed)?;
+        self.counters.received_packets += 1;
+        self.counters.received_bytes += wire_len as u64;
+
+        // Track.
+        let feedback_at = peer.uplink.on_transport_packet(now, &header, plaintext);
+        let stream = peer.uplink.stream_of(&header, plaintext)?;
+        let track_key = peer
+            .uplink
+            .track_of(stream)
+            .ok_or(DropReason::NotPublished)?;
+        if let Some(at) = feedback_at {
+            self.deadlines
+                .advance(Timer::Peer(peer_key), &mut peer.due, at);
+        }
+        let track = self
+            .tracks
+            .get_mut(track_key)
+            .ok_or(DropReason::NotPublished)?;
+        let received = if stream.rtx {
+            self.counters.rtx_received_packets += 1;
+            let original = track.encodings().get(usize::from(stream.encoding));
+            let ssrc = original.and_then(|encoding| encoding.ssrc());
+            let payload_type = peer
+                .uplink
+                .original_payload_type(stream, header.payload_type())
+                .ok_or(DropReason::UnknownPayloadType)?;
+            let header = rtx::restore(
+                plaintext,
+                &header,
+                ssrc.ok_or(DropReason::UnknownSsrc)?,
+                payload_type,
+            )
+            .ok_or(DropReason::PaddingOnly)?;
+            Received {
+                header,
+                plaintext: plaintext
+                    .get(rtx::ORIGINAL_SEQUENCE_LEN..)
+                    .unwrap_or_default(),
+                extension_ids: peer.uplink.extensions(),
+            }
+        } else {
+            Received {
+                header,
+                plaintext,
+                extension_ids: peer.uplink.extensions(),
+            }
+        };
+        let accepted = track.accept(now, usize::from(stream.encoding), &received);
+        self.schedule_track(track_key);
+        match accepted {
+            Ok(arrival) => {
+                self.note_arrival(now, track_key, arrival);
+                self.fan_out(now, track_key, arrival);
+                Ok(())
+            }
+            Err(Refusal::Padding { encoding, sequence }) => {
+                self.fan_out_skip(track_key, encoding, sequence);
+                Err(DropReason::PaddingOnly)
+            }
+            Err(Refusal::Drop(reason)) => Err(reason),
+        }
+    }
+
+    /// Lets every slot that shows the track decide, and hands the packet to the workers that import it.
+    pub(super) fn fan_out(&mut self, now: Instant, track_key: TrackKey, arrival: Arrival) {
+        let Self {
+            tracks,
+            routes,
+            slots,
+            peers,
+            touched,
+            counters,
+            outboxes,
+            ..
+        } = self;
+        let (Some(track), Some(route)) = (tracks.get(track_key), routes.get(track_key)) else {
+            return;
+        };
+        let Some(packet) = track.packet(arrival.encoding, arrival.sequence) else {
+            return;
+        };
+        let mut keyframe_wanted = false;
+        for &slot_key in &route.slots {
+            let Some(slot) = slots.get_mut(slot_key) else {
+                continue;
+            };
+            let Some(peer) = peers.get_mut(slot.peer) else {
+                continue;
+            };
+            if peer.srtp.is_none() {
+                counters.drop(DropReason::NotConnected);
+                continue;
+            }
+            if slot.payload_types(packet.meta.codec_index).is_none() {
+                counters.drop(DropReason::CodecNotNegotiated);
+                continue;
+            }
+            let timestamp = packet.meta.header.timestamp();
+            let align = |from| track.align(from, arrival.encoding, timestamp);
+            match slot
+                .forwarder
+                .forward(now, arrival.encoding, packet.meta, align)
+            {
+                Ok(numbers) => {
+                    let encoding = arrival.encoding as u8;
+                    let source = arrival.sequence;
+                    let sent = Sent {
+                        track: track_key,
+                        encoding,
+                        source,
+                        numbers,
+                    };
+                    slot.history.push(now, numbers.sequence, sent);
+                    let queued = peer.downlink.queue(Pending {
+                        slot: slot_key,
+                        sent,
+                        again: false,
+                    });
+                    if !queued {
+                        counters.drop(DropReason::DownlinkFull);
+                    } else if !peer.touched {
+                        peer.touched = true;
+                        touched.push(slot.peer);
+                    }
+                }
+                Err(reason) => {
+                    keyframe_wanted |= reason == DropReason::AwaitingKeyframe;
+                    counters.drop(reason);
+                }
+            }
+        }
+        for worker in route.exports() {
+            let encoding = arrival.encoding as u8;
+            let outbox = outboxes.get_mut(worker.index());
+            let taken = outbox.is_some_and(|outbox| {
+                outbox.push_packet(track.id(), encoding, packet.meta, packet.bytes)
+            });
+            if !taken {
+                counters.drop(DropReason::PipeFull);
+            }
+        }
+        if keyframe_wanted {
+            self.want_keyframe(now, track_key, arrival.encoding);
+        }
+    }
+
+    /// Tells everyone who shows the track that a number will not come: it was only padding.
+    fn fan_out_skip(&mut self, track_key: TrackKey, encoding: usize, sequence: SeqNo) {
+        let Some(source) = self
+            .tracks
+            .get(track_key)
+            .and_then(|track| track.encodings().get(encoding))
+        else {
+            return;
+        };
+        let continuity = source.continuity();
+        self.skip_in_slots(track_key, encoding, continuity, sequence);
+        let notice = Notice::Skip {
+            continuity,
+            sequence,
+        };
+        self.notify_importers(track_key, encoding, notice);
+    }
+
+    pub(super) fn skip_in_slots(
+        &mut self,
+        track_key: TrackKey,
+        encoding: usize,
+        continuity: u32,
+        sequence: SeqNo,
+    ) {
+        let Some(route) = self.routes.get(track_key) else {
+            return;
+        };
+        for &slot_key in &route.slots {
+            if let Some(slot) = self.slots.get_mut(slot_key) {
+                slot.forwarder.skip(encoding, continuity, sequence);
+            }
+        }
+    }
+
+    /// What a first packet changes: the track has begun, and there is a layer more to choose from.
+    pub(super) fn note_arrival(&mut self, now: Instant, track_key: TrackKey, arrival: Arrival) {
+        if !arrival.first {
+            return;
+        }
+        let Some(track) = self.tracks.get_mut(track_key) else {
+            return;
+        };
+        let publisher = match self.routes.get(track_key).map(|route| route.origin) {
+            Some(Origin::Peer(key)) => self.peers.get(key).map(|peer| peer.id),
+            _ => None,
+        };
+        let begun = publisher.filter(|_| track.best_encoding().is_none());
+        let track_id = track.id();
+        let changed = track.observe_layers(now);
+        if let Some(peer) = begun {
+            let track = track_id;
+            self.events.push_back(Event::TrackStarted { peer, track });
+        }
+        if changed {
+            self.retarget(now, track_key);
+        }
+    }
+
+    /// Writes and encrypts what the slots have decided. `true`: the batch is full, there is more.
+    pub(super) fn write_pending(&mut self, batch: &mut SendBatch) -> bool {
+        while let Some(&peer_key) = self.touched.last() {
+            if let Some(peer) = self.peers.get_mut(peer_key) {
+                while let Some(pending) = peer.downlink.next().copied() {
+                    match write_packet(peer, &mut self.slots, &self.tracks, &pending, batch) {
+                        Ok(len) => {
+                            self.counters.sent_packets += 1;
+                            self.counters.sent_bytes += len as u64;
+                            self.counters.rtx_sent_packets += u64::from(pending.again);
+                        }
+                        Err(Unwritten::BatchFull) => return true,
+                        Err(Unwritten::Dropped(reason)) => self.counters.drop(reason),
+                    }
+                    peer.downlink.advance();
+                }
+                peer.touched = false;
+            }
+            self.touched.pop();
+        }
+        false
+    }
+}
+
+/// Why a packet was not written.
+enum Unwritten {
+    /// There is no room in this batch; try again with the next.
+    BatchFull,
+    Dropped(DropReason),
+}
+
+impl From<DropReason> for Unwritten {
+    fn from(reason: DropReason) -> Self {
+        Self::Dropped(reason)
+    }
+}
+
+/// Rewrites and encrypts one packet, straight into the batch. Returns its length on the wire.
+#[inline]
+fn write_packet(
+    peer: &mut Peer,
+    slots: &mut Slots,
+    tracks: &Tracks,
+    pending: &Pending,
+    batch: &mut SendBatch,
+) -> Result<usize, Unwritten> {
+    let sent = &pending.sent;
+    let packet = tracks
+        .get(sent.track)
+        .and_then(|track| track.packet(usize::from(sent.encoding), sent.source))
+        .ok_or(DropReason::NoLongerCached)?;
+    let slot = slots
+        .get_mut(pending.slot)
+        .ok_or(DropReason::NotConnected)?;
+    let path = peer.ice.selected().ok_or(DropReason::NotConnected)?;
+    let srtp = peer.srtp.as_ref().ok_or(DropReason::NotConnected)?;
+
+    // Rewrite.
+    let room = rewrite::upper_bound(&packet) + srtp.send.rtp_overhead();
+    if room > MAX_DATAGRAM_BYTES {
+        return Err(DropReason::TooLarge.into());
+    }
+    let space = batch.space(room).ok_or(Unwritten::BatchFull)?;
+    let types = slot
+        .payload_types(packet.meta.codec_index)
+        .ok_or(DropReason::CodecNotNegotiated)?;
+    let (outgoing, payload_type, rtx_sequence) = if pending.again {
+        let payload_type = types.rtx.ok_or(DropReason::CodecNotNegotiated)?;
+        let sequence = slot.next_rtx_sequence();
+        let rtx = slot.rtx.as_mut().ok_or(DropReason::CodecNotNegotiated)?;
+        (rtx, payload_type, Some(sequence))
+    } else {
+        (&mut slot.media, types.media, None)
+    };
+    let writing = Writing {
+        extensions: &peer.downlink.extensions,
+        mid: (pending.again || !slot.mid_acknowledged).then_some(slot.mid),
+        ssrc: outgoing.ssrc,
+        payload_type,
+        numbers: sent.numbers,
+        rtx_sequence,
+    };
+    let written = rewrite::write(&packet, &writing, space).map_err(|_| DropReason::TooLarge)?;
+
+    // Encrypt.
+    let len = srtp
+        .send
+        .protect_rtp(&mut outgoing.stream, written.header_len, written.len, space)
+        .map_err(DropReason::from)?;
+    if !pending.again {
+        slot.statistics.on_sent(written.len - written.header_len);
+        peer.downlink.budget.on_sent(len);
+    }
+
+    // Batch.
+    batch.commit(path, len);
+    Ok(len)
+}
