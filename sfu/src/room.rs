@@ -219,6 +219,7 @@ impl Room {
             .filter(|other| other.id != id && !other.is_hidden());
         Ok(RoomView {
             own: self.view_of(participant),
+            grants: participant.profile.grants,
             others: others.map(|other| self.view_of(other)).collect(),
             slots: participant.told.clone(),
         })

@@ -7,7 +7,7 @@ use std::fmt;
 
 use sfu_rtp::Mid;
 
-use super::{DisplayName, TrackSource};
+use super::{DisplayName, Grants, TrackSource};
 use crate::engine::event::{CloseReason, SrtpProtection};
 use crate::id::{ParticipantId, TrackId};
 use crate::parameters::MediaKind;
@@ -75,6 +75,8 @@ pub enum Notification {
 pub struct RoomView {
     /// The participant itself.
     pub own: ParticipantView,
+    /// What it may do.
+    pub grants: Grants,
     /// The others, in the order of joining; hidden ones are left out.
     pub others: Vec<ParticipantView>,
     /// Its slots; empty before the first offer.
