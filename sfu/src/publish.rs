@@ -11,6 +11,8 @@ pub(crate) mod nack_generator;
 pub(crate) mod packet;
 pub(crate) mod picture;
 pub(crate) mod receiver_statistics;
+#[cfg(test)]
+pub(crate) mod samples;
 pub(crate) mod sender_clock;
 pub(crate) mod track;
 pub(crate) mod transport_feedback;

@@ -285,3 +285,6 @@ pub(crate) const fn clock_rate_of(kind: MediaKind) -> ClockRate {
         MediaKind::Video => ClockRate::VIDEO,
     }
 }
+
+#[cfg(test)]
+mod tests;

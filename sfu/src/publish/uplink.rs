@@ -274,3 +274,6 @@ impl Uplink {
 
 /// Room for 16 m-lines of four encodings with RTX each; and a linear search stays short.
 const MAX_STREAMS: usize = 128;
+
+#[cfg(test)]
+mod tests;

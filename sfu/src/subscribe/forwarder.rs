@@ -174,3 +174,6 @@ impl Forwarder {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+use std::time::Duration;
+
+use super::*;
+use crate::publish::samples::{Sample, VP8, audio, video, vp8};
+
+/// Offers `track` a packet and says what became of it.
+fn accept(
+    track: &mut Track,
+    now: Instant,
+    encoding: usize,
+    (ssrc, sequence): (u32, u16),
+    payload: &[u8],
+) -> Result<Arrival, Refusal> {
+    let (header, packet) = Sample {
+        ssrc,
+        payload_type: track.codecs()[0].payload_type.get(),
+        sequence,
+        timestamp: u32::from(sequence) * 3_000,
+        extensions: &[],
+        payload,
+    }
+    .build();
+    let received = Received {
+        header,
+        plaintext: &packet,
+        extension_ids: &ExtensionMap::new(),
+    };
+    track.accept(now, encoding, &received)
+}
+
+fn continuity(track: &Track, arrival: Arrival) -> u32 {
+    track
+        .packet(arrival.encoding, arrival.sequence)
+        .expect("it was just cached")
+        .meta
+        .continuity
+}
+
+#[test]
+fn what_is_accepted_is_cached_and_duplicates_are_refused() {
+    let now = Instant::now();
+    let mut track = Track::new(TrackId::new(1), video("0", &[]));
+    let payload = vp8(5, Some(480));
+    let arrival = accept(&mut track, now, 0, (1, 100), &payload).expect("accepted");
+    assert!(arrival.first);
+    let cached = track.packet(0, arrival.sequence).expect("cached");
+    assert_eq!(cached.payload(), payload);
+    assert!(cached.meta.picture.switch_point);
+
+    let again = accept(&mut track, now, 0, (1, 100), &payload);
+    assert_eq!(again, Err(Refusal::Drop(DropReason::Duplicate)));
+    let next = accept(&mut track, now, 0, (1, 101), &vp8(6, None)).expect("accepted");
+    assert!(!next.first);
+}
+
+#[test]
+fn refusals_have_their_reasons() {
+    let now = Instant::now();
+    let mut track = Track::new(TrackId::new(1), video("0", &[]));
+    accept(&mut track, now, 0, (1, 40_000), &vp8(5, None)).expect("accepted");
+    let cases: &[(usize, u16, &[u8], DropReason)] = &[
+        (1, 40_001, &[0x10, 0x01], DropReason::UnknownSsrc),
+        // A payload that ends inside its descriptor.
+        (0, 40_002, &[0x80], DropReason::PayloadMalformed),
+        // Far behind.
+        (0, 30_000, &[0x10, 0x01], DropReason::TooOld),
+    ];
+    for &(encoding, sequence, payload, reason) in cases {
+        let refused = accept(&mut track, now, encoding, (1, sequence), payload);
+        assert_eq!(refused, Err(Refusal::Drop(reason)), "number {sequence}");
+    }
+    let padding = accept(&mut track, now, 0, (1, 40_003), &[]);
+    assert!(matches!(padding, Err(Refusal::Padding { encoding: 0, .. })));
+}
+
+#[test]
+fn a_restarted_stream_begins_a_new_continuity() {
+    let now = Instant::now();
+    let mut track = Track::new(TrackId::new(1), audio("0"));
+    let first = accept(&mut track, now, 0, (1, 100), &[1]).expect("accepted");
+    let before = continuity(&track, first);
+
+    // Another SSRC is believed at once.
+    let restarted = accept(&mut track, now, 0, (2, 101), &[1]).expect("accepted");
+    let second = continuity(&track, restarted);
+    assert_ne!(second, before);
+    assert!(restarted.sequence.distance_from(first.sequence) > 10_000);
+
+    // A jump only when a second packet follows it.
+    let jump = accept(&mut track, now, 0, (2, 20_000), &[1]);
+    assert_eq!(jump, Err(Refusal::Drop(DropReason::TooOld)));
+    let stray = accept(&mut track, now, 0, (2, 102), &[1]).expect("in order");
+    assert_eq!(continuity(&track, stray), second);
+    let _ = accept(&mut track, now, 0, (2, 30_000), &[1]);
+    let believed = accept(&mut track, now, 0, (2, 30_001), &[1]).expect("two in a row");
+    assert_ne!(continuity(&track, believed), second);
+}
+
+#[test]
+fn a_muted_track_forwards_nothing_and_begins_anew_after() {
+    let now = Instant::now();
+    let mut track = Track::new(TrackId::new(1), audio("0"));
+    let first = accept(&mut track, now, 0, (1, 1), &[1]).expect("accepted");
+    track.set_muted(true);
+    let muted = accept(&mut track, now, 0, (1, 2), &[1]);
+    assert_eq!(muted, Err(Refusal::Drop(DropReason::Muted)));
+    track.set_muted(false);
+    let after = accept(&mut track, now, 0, (1, 3), &[1]).expect("accepted");
+    assert_ne!(continuity(&track, after), continuity(&track, first));
+}
+
+/// Sends a frame on each of `layers` (encoding, height) every 33 ms for `frames` frames, looking at the layers
+/// when that is due.
+fn run(
+    track: &mut Track,
+    now: &mut Instant,
+    sequence: &mut u16,
+    frames: u16,
+    layers: &[(usize, u16)],
+) {
+    for _ in 0..frames {
+        *now += Duration::from_millis(33);
+        *sequence += 1;
+        for &(encoding, height) in layers {
+            let ssrc = 10 + encoding as u32;
+            let arrival = accept(
+                track,
+                *now,
+                encoding,
+                (ssrc, *sequence),
+                &vp8(1, Some(height)),
+            );
+            if arrival.expect("accepted").first {
+                track.observe_layers(*now);
+            }
+        }
+        if track.layers_due(*now) {
+            track.observe_layers(*now);
+        }
+    }
+}
+
+#[test]
+fn the_largest_flowing_layer_is_the_best_whatever_the_order_of_rids() {
+    let mut now = Instant::now();
+    let mut sequence = 0;
+    let mut track = Track::new(TrackId::new(1), video("0", &["a", "b", "c"]));
+    run(&mut track, &mut now, &mut sequence, 1, &[(1, 360)]);
+    assert_eq!(
+        track.best_encoding(),
+        Some(1),
+        "the first to arrive needs no waiting"
+    );
+    run(
+        &mut track,
+        &mut now,
+        &mut sequence,
+        20,
+        &[(0, 720), (1, 360), (2, 180)],
+    );
+    assert_eq!(track.best_encoding(), Some(0));
+    // The largest stops.
+    run(
+        &mut track,
+        &mut now,
+        &mut sequence,
+        40,
+        &[(1, 360), (2, 180)],
+    );
+    assert_eq!(track.best_encoding(), Some(1));
+    // And returns.
+    run(
+        &mut track,
+        &mut now,
+        &mut sequence,
+        20,
+        &[(0, 720), (1, 360), (2, 180)],
+    );
+    assert_eq!(track.best_encoding(), Some(0));
+}
+
+#[test]
+fn layers_of_a_slow_screen_share_are_not_taken_for_stopped() {
+    let mut now = Instant::now();
+    let mut track = Track::new(TrackId::new(1), video("0", &["a", "b"]));
+    for sequence in 0..20 {
+        // One frame a second, the layers 5 ms apart, with a look in between.
+        now += Duration::from_secs(1);
+        for (encoding, height) in [(0, 360), (1, 720)] {
+            let ssrc = 10 + encoding as u32;
+            let arrival = accept(
+                &mut track,
+                now,
+                encoding,
+                (ssrc, sequence),
+                &vp8(1, Some(height)),
+            );
+            arrival.expect("accepted");
+            now += Duration::from_millis(5);
+            track.observe_layers(now);
+        }
+        assert_eq!(track.best_encoding(), Some(1), "frame {sequence}");
+        for _ in 0..4 {
+            now += Duration::from_millis(200);
+            track.observe_layers(now);
+        }
+    }
+}
+
+#[test]
+fn a_payload_type_of_no_codec_is_refused() {
+    let mut track = Track::new(TrackId::new(1), video("0", &[]));
+    let (header, packet) = Sample {
+        ssrc: 1,
+        payload_type: VP8 + 10,
+        sequence: 1,
+        timestamp: 0,
+        extensions: &[],
+        payload: &vp8(1, None),
+    }
+    .build();
+    let received = Received {
+        header,
+        plaintext: &packet,
+        extension_ids: &ExtensionMap::new(),
+    };
+    assert_eq!(
+        track.accept(Instant::now(), 0, &received),
+        Err(Refusal::Drop(DropReason::UnknownPayloadType))
+    );
+}

@@ -1,0 +1,127 @@
+use std::time::Duration;
+
+use sfu_rtp::ExtensionMap;
+
+use super::*;
+use crate::id::TrackId;
+use crate::publish::samples::{Sample, VP8, video, vp8};
+use crate::publish::track::{Received, Track};
+
+/// A track with two layers, and a forwarder that is to show one of them.
+struct Scene {
+    now: Instant,
+    track: Track,
+    forwarder: Forwarder,
+}
+
+impl Scene {
+    fn new(target: usize) -> Self {
+        let mut forwarder = Forwarder::new(100, RtpTime::new(0), ClockRate::VIDEO);
+        forwarder.detach(Some(target));
+        Self {
+            now: Instant::now(),
+            track: Track::new(TrackId::new(1), video("0", &["q", "h"])),
+            forwarder,
+        }
+    }
+
+    /// A packet of a layer arrives; the number that the slot gives it, or why it does not.
+    fn packet(
+        &mut self,
+        encoding: usize,
+        sequence: u16,
+        keyframe: bool,
+    ) -> Result<u16, DropReason> {
+        self.now += Duration::from_millis(33);
+        let (header, packet) = Sample {
+            ssrc: 10 + encoding as u32,
+            payload_type: VP8,
+            sequence,
+            timestamp: u32::from(sequence) * 3_000,
+            extensions: &[],
+            payload: &vp8(sequence, keyframe.then_some(360)),
+        }
+        .build();
+        let received = Received {
+            header,
+            plaintext: &packet,
+            extension_ids: &ExtensionMap::new(),
+        };
+        let arrival = self
+            .track
+            .accept(self.now, encoding, &received)
+            .expect("the track takes it");
+        let cached = self
+            .track
+            .packet(encoding, arrival.sequence)
+            .expect("it was just cached");
+        self.forwarder
+            .forward(self.now, encoding, cached.meta, |_| None)
+            .map(|numbers| numbers.sequence)
+    }
+}
+
+#[test]
+fn nothing_goes_out_before_a_switch_point_of_the_target() {
+    let mut scene = Scene::new(1);
+    assert_eq!(scene.packet(1, 1, false), Err(DropReason::AwaitingKeyframe));
+    assert_eq!(scene.packet(0, 1, true), Err(DropReason::OtherEncoding));
+    assert_eq!(scene.forwarder.awaited(), Some(1));
+    assert_eq!(scene.packet(1, 2, true), Ok(100));
+    assert_eq!(scene.packet(1, 3, false), Ok(101));
+    assert_eq!(scene.forwarder.awaited(), None);
+}
+
+#[test]
+fn the_old_layer_goes_on_until_the_new_one_has_its_keyframe() {
+    let mut scene = Scene::new(0);
+    assert_eq!(scene.packet(0, 10, true), Ok(100));
+    scene.forwarder.set_target(Some(1));
+    assert_eq!(
+        scene.packet(1, 50, false),
+        Err(DropReason::AwaitingKeyframe)
+    );
+    assert_eq!(scene.packet(0, 11, false), Ok(101));
+    assert_eq!(scene.packet(1, 51, true), Ok(102));
+    assert_eq!(scene.packet(0, 12, false), Err(DropReason::OtherEncoding));
+    assert_eq!(scene.packet(1, 52, false), Ok(103));
+}
+
+#[test]
+fn a_packet_from_before_the_switch_is_not_forwarded_after_it() {
+    let mut scene = Scene::new(0);
+    assert_eq!(scene.packet(0, 12, true), Ok(100));
+    assert_eq!(scene.packet(0, 11, false), Err(DropReason::BeforeSwitch));
+}
+
+#[test]
+fn after_unmuting_the_stream_begins_anew_at_a_keyframe_and_runs_on_in_numbers() {
+    let mut scene = Scene::new(0);
+    assert_eq!(scene.packet(0, 10, true), Ok(100));
+    scene.track.set_muted(true);
+    scene.track.set_muted(false);
+    assert_eq!(
+        scene.packet(0, 500, false),
+        Err(DropReason::AwaitingKeyframe)
+    );
+    assert_eq!(scene.packet(0, 501, true), Ok(101));
+    assert_eq!(scene.packet(0, 502, false), Ok(102));
+}
+
+#[test]
+fn a_slot_without_a_track_forwards_nothing() {
+    let mut scene = Scene::new(0);
+    assert_eq!(scene.packet(0, 10, true), Ok(100));
+    scene.forwarder.detach(None);
+    assert_eq!(scene.packet(0, 11, true), Err(DropReason::OtherEncoding));
+}
+
+#[test]
+fn padding_leaves_no_gap() {
+    let mut scene = Scene::new(0);
+    assert_eq!(scene.packet(0, 10, true), Ok(100));
+    // The first number of a stream is one cycle up.
+    let padding = SeqNo::new((1 << 16) + 11);
+    scene.forwarder.skip(0, 0, padding);
+    assert_eq!(scene.packet(0, 12, false), Ok(101));
+}
