@@ -115,7 +115,7 @@ impl Engine {
         while peer
             .uplink
             .transport_feedback
-            .poll(now, ssrc, ssrc, &mut self.feedback)
+            .poll(now, ssrc, &mut self.feedback)
         {
             peer.send_rtcp_bytes(&self.feedback, &mut self.control);
             self.feedback.clear();

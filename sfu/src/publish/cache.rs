@@ -105,12 +105,6 @@ impl<M: Copy> PacketCache<M> {
         Some((&entry.meta, packet))
     }
 
-    /// The highest number inserted, if any.
-    #[inline]
-    pub(crate) fn highest(&self) -> Option<SeqNo> {
-        self.highest
-    }
-
     /// Heap memory in use, in bytes.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.entries.capacity() * size_of::<Option<Entry<M>>>() + self.bytes.ring.capacity()
@@ -333,7 +327,6 @@ mod tests {
                 assert_eq!(packet, [seq as u8; 3], "{seq}");
             }
         }
-        assert_eq!(cache.highest(), Some(SeqNo::new(9)));
     }
 
     #[test]

@@ -113,8 +113,8 @@ mod tests {
     #[derive(Debug)]
     enum Step {
         Request(u64),
-        Keyframe(u64),
-        Cancel(u64),
+        Keyframe,
+        Cancel,
         /// A poll with this round trip, and whether a request goes out.
         Poll(u64, u64, bool),
         /// The next deadline.
@@ -148,7 +148,7 @@ mod tests {
                     Request(0),
                     Poll(0, 50, true),
                     Request(30),
-                    Keyframe(90),
+                    Keyframe,
                     Never,
                     Poll(5000, 50, false),
                 ],
@@ -158,7 +158,7 @@ mod tests {
                 &[
                     Request(0),
                     Poll(0, 50, true),
-                    Keyframe(90),
+                    Keyframe,
                     Request(100),
                     Due(500),
                     Poll(499, 50, false),
@@ -171,7 +171,7 @@ mod tests {
                 &[
                     Request(0),
                     Poll(0, 50, true),
-                    Keyframe(90),
+                    Keyframe,
                     Request(700),
                     Due(700),
                     Poll(700, 50, true),
@@ -179,7 +179,7 @@ mod tests {
             ),
             (
                 "a keyframe of the publisher's own accord delays nothing",
-                &[Keyframe(0), Request(10), Due(10), Poll(10, 50, true)],
+                &[Keyframe, Request(10), Due(10), Poll(10, 50, true)],
             ),
             (
                 "a repetition waits for a long round trip",
@@ -206,7 +206,7 @@ mod tests {
                     Due(4240),
                     Poll(4240, 0, true),
                     Due(7240),
-                    Keyframe(7000),
+                    Keyframe,
                     Request(7100),
                     Poll(7100, 0, true),
                     Due(7410),
@@ -216,11 +216,11 @@ mod tests {
                 "when nobody watches any more it stops",
                 &[
                     Request(0),
-                    Cancel(0),
+                    Cancel,
                     Never,
                     Request(1),
                     Poll(1, 50, true),
-                    Cancel(2),
+                    Cancel,
                     Never,
                     Request(3),
                     Due(501),
@@ -234,8 +234,8 @@ mod tests {
             for step in *steps {
                 match *step {
                     Request(time) => requester.request(at(time)),
-                    Keyframe(_) => requester.on_keyframe(),
-                    Cancel(_) => requester.cancel(),
+                    Keyframe => requester.on_keyframe(),
+                    Cancel => requester.cancel(),
                     Poll(time, rtt, expected) => {
                         let sent = requester.poll(at(time), Duration::from_millis(rtt));
                         assert_eq!(sent, expected, "{name}: {step:?}");

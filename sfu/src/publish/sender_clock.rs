@@ -12,9 +12,9 @@
 
 use std::time::{Duration, Instant};
 
-use sfu_rtp::{ClockRate, NtpTime, RtpTime};
+use sfu_rtp::NtpTime;
 
-use crate::capture_clock::{CaptureClock, ntp_units};
+use crate::capture_clock::ntp_units;
 
 /// The offset between one publisher's clock and the node's; one for all its streams.
 ///
@@ -47,34 +47,6 @@ impl SenderClock {
     pub(crate) fn to_local(&self, sent: NtpTime) -> Option<NtpTime> {
         let offset = self.offset.as_ref()?;
         Some(NtpTime::new(sent.get().wrapping_add_signed(offset.in_use)))
-    }
-}
-
-/// The last sender report of one stream.
-#[derive(Debug)]
-pub(crate) struct StreamClock {
-    rate: ClockRate,
-    last: Option<(NtpTime, RtpTime)>,
-}
-
-impl StreamClock {
-    /// A stream that has sent no report.
-    pub(crate) const fn new(rate: ClockRate) -> Self {
-        Self { rate, last: None }
-    }
-
-    /// A report has arrived: what carries `time` was captured at `sent` by the publisher's clock.
-    pub(crate) fn on_sender_report(&mut self, sent: NtpTime, time: RtpTime) {
-        if sent != NO_WALL_CLOCK {
-            self.last = Some((sent, time));
-        }
-    }
-
-    /// When the stream's media were captured, on the node's timeline; `None` before its first report.
-    pub(crate) fn capture_clock(&self, sender: &SenderClock) -> Option<CaptureClock> {
-        let (sent, time) = self.last?;
-        let local = sender.to_local(sent)?;
-        Some(CaptureClock::new(self.rate, local, time))
     }
 }
 
@@ -134,7 +106,10 @@ const STEP: Duration = Duration::from_secs(1);
 
 #[cfg(test)]
 mod tests {
+    use sfu_rtp::{ClockRate, RtpTime};
+
     use super::*;
+    use crate::capture_clock::CaptureClock;
 
     const EPOCH: NtpTime = NtpTime::new(0xe000_0000_0000_0000);
     /// In units of 2^-32 s, rounded up.
@@ -238,22 +213,16 @@ mod tests {
         let origin = Instant::now();
         let seconds = |millis| EPOCH.plus(Duration::from_millis(millis));
         let mut sender = SenderClock::new();
-        let mut audio = StreamClock::new(ClockRate::OPUS);
-        let mut video = StreamClock::new(ClockRate::VIDEO);
-        assert_eq!(audio.capture_clock(&sender), None);
-
-        sender.on_sender_report(origin, seconds(15_030), seconds(5_000));
-        audio.on_sender_report(seconds(5_000), RtpTime::new(48_000));
-        assert_eq!(video.capture_clock(&sender), None);
-        sender.on_sender_report(
-            origin + Duration::from_millis(600),
-            seconds(15_630),
-            seconds(5_500),
-        );
-        video.on_sender_report(seconds(5_500), RtpTime::new(900_000));
-
-        let audio = audio.capture_clock(&sender).expect("reported");
-        let video = video.capture_clock(&sender).expect("reported");
+        let mut clock_of = |arrival, sent, rate, time| {
+            let now = origin + Duration::from_millis(arrival);
+            sender.on_sender_report(now, seconds(arrival), seconds(sent));
+            let captured = sender
+                .to_local(seconds(sent))
+                .expect("a report has arrived");
+            CaptureClock::new(rate, captured, RtpTime::new(time))
+        };
+        let audio = clock_of(15_030, 5_000, ClockRate::OPUS, 48_000);
+        let video = clock_of(15_630, 5_500, ClockRate::VIDEO, 900_000);
         let off = |time: NtpTime, expected| time.diff(expected).unsigned_abs();
         assert!(off(audio.local_at(RtpTime::new(48_960)), seconds(15_050)) < NANOSECOND);
         assert!(off(video.local_at(RtpTime::new(900_000)), seconds(15_530)) < NANOSECOND);
@@ -263,10 +232,7 @@ mod tests {
     #[test]
     fn a_sender_without_a_wall_clock_is_not_believed() {
         let mut sender = SenderClock::new();
-        let mut stream = StreamClock::new(ClockRate::VIDEO);
         sender.on_sender_report(Instant::now(), EPOCH, NtpTime::new(0));
-        stream.on_sender_report(NtpTime::new(0), RtpTime::new(1));
         assert_eq!(sender.to_local(EPOCH), None);
-        assert_eq!(stream.capture_clock(&sender), None);
     }
 }

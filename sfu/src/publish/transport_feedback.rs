@@ -24,6 +24,8 @@ use write::FeedbackWriter;
 pub(crate) struct TransportFeedbackRecorder {
     /// Arrival times count from here.
     origin: Option<Instant>,
+    /// The stream of the last packet: reports name it as the media source.
+    stream: Ssrc,
     arrivals: Arrivals,
     /// The first number that the next report is about.
     next: u64,
@@ -41,13 +43,11 @@ pub(crate) struct TransportFeedbackRecorder {
 }
 
 impl TransportFeedbackRecorder {
-    /// The most bytes a feedback packet has.
-    pub(crate) const MAX_PACKET_BYTES: usize = write::MAX_PACKET_BYTES;
-
     /// One that has seen nothing. Takes no memory yet.
     pub(crate) const fn new() -> Self {
         Self {
             origin: None,
+            stream: Ssrc::new(0),
             arrivals: Arrivals::new(),
             next: 0,
             due: None,
@@ -60,8 +60,8 @@ impl TransportFeedbackRecorder {
         }
     }
 
-    /// A packet with the transport-wide number `seq` has arrived.
-    pub(crate) fn record(&mut self, now: Instant, seq: u16) {
+    /// A packet of `stream` with the transport-wide number `seq` has arrived.
+    pub(crate) fn record(&mut self, now: Instant, stream: Ssrc, seq: u16) {
         let Some(number) = self.unwrap(seq) else {
             return;
         };
@@ -72,6 +72,7 @@ impl TransportFeedbackRecorder {
         }
         self.next = self.next.min(number).max(self.arrivals.lowest());
         self.arrived += 1;
+        self.stream = stream;
         if self.arrivals.end() - self.next >= LONG_REPORT {
             self.due = Some(now);
         } else if self.due.is_none() {
@@ -80,21 +81,17 @@ impl TransportFeedbackRecorder {
     }
 
     /// If a report is due, appends one packet of it to `out` and says `true`: call again, as it may
-    /// take several. Each has at most [`Self::MAX_PACKET_BYTES`]. `sender` is our SSRC, `media` any of the
-    /// peer's.
+    /// take several. Each fits a datagram by itself. `sender` is our SSRC.
+    ///
+    /// The media source is a stream of the peer's, although the report is about all of them: Chromium
+    /// ignores feedback about an SSRC that it does not send.
     #[must_use]
-    pub(crate) fn poll(
-        &mut self,
-        now: Instant,
-        sender: Ssrc,
-        media: Ssrc,
-        out: &mut Vec<u8>,
-    ) -> bool {
+    pub(crate) fn poll(&mut self, now: Instant, sender: Ssrc, out: &mut Vec<u8>) -> bool {
         if self.due.is_none_or(|due| due > now) {
             return false;
         }
         let (base, end) = (self.next, self.arrivals.end());
-        self.writer.begin(out, sender, media, base as u16);
+        self.writer.begin(out, sender, self.stream, base as u16);
         for number in base..end {
             let Some(tick) = self.arrivals.get(number) else {
                 continue;

@@ -183,7 +183,7 @@ impl Uplink {
     ) -> Option<Instant> {
         let id = self.extensions.id_of(ExtensionKind::TransportSequence)?;
         let TransportSequence(number) = TransportSequence::parse(header.extension(packet, id)?)?;
-        self.transport_feedback.record(now, number);
+        self.transport_feedback.record(now, header.ssrc(), number);
         self.transport_feedback.next_at()
     }
 

@@ -32,7 +32,7 @@ impl Bench {
 
     fn record(&mut self, packets: Packets) {
         for &(tick, seq) in packets {
-            self.recorder.record(self.at(tick), seq);
+            self.recorder.record(self.at(tick), MEDIA, seq);
         }
     }
 
@@ -52,12 +52,12 @@ impl Bench {
         let mut reports = Vec::new();
         loop {
             let mut out = vec![0xff; 3];
-            if !self.recorder.poll(now, SENDER, MEDIA, &mut out) {
+            if !self.recorder.poll(now, SENDER, &mut out) {
                 assert_eq!(out.len(), 3, "wrote without saying so");
                 return reports;
             }
             let mut packet = out.split_off(3);
-            assert!(packet.len() <= TransportFeedbackRecorder::MAX_PACKET_BYTES);
+            assert!(packet.len() <= write::MAX_PACKET_BYTES);
             assert_eq!(packet.len() % 4, 0);
             reports.push(decode(&mut packet));
         }
@@ -324,6 +324,20 @@ fn a_late_packet_is_reported_although_it_was_given_up() {
     );
     bench.record(&[(600, 5)]);
     assert_eq!(statuses(&bench.report()[0]), [(5, Some(600))]);
+}
+
+#[test]
+fn a_report_names_a_stream_that_the_peer_sends() {
+    let mut bench = Bench::new();
+    let mut out = Vec::new();
+    for (number, stream) in [(1, 70), (2, 80)] {
+        bench
+            .recorder
+            .record(bench.at(0), Ssrc::new(stream), number);
+    }
+    let due = bench.recorder.next_at().expect("packets have arrived");
+    assert!(bench.recorder.poll(due, SENDER, &mut out));
+    assert_eq!(out.get(8..12), Some(&80_u32.to_be_bytes()[..]));
 }
 
 #[test]
