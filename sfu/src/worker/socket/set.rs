@@ -24,7 +24,7 @@ pub struct SocketSet {
 #[derive(Debug, Error)]
 pub enum BindError {
     /// Somebody else has the port.
-    #[error("UDP port {} is taken on {}", .0.port(), .0.ip())]
+    #[error("UDP port {} is already in use{}", .0.port(), on(.0.ip()))]
     PortTaken(SocketAddr),
     /// The address does not belong to this machine.
     #[error("{0} is not an address of this machine")]
@@ -181,6 +181,15 @@ impl BindError {
             io::ErrorKind::PermissionDenied => Self::NotPermitted(address.port()),
             _ => Self::Io { address, source },
         }
+    }
+}
+
+/// Where a port is in use, unless that is everywhere.
+fn on(ip: IpAddr) -> String {
+    if ip.is_unspecified() {
+        String::new()
+    } else {
+        format!(" on {ip}")
     }
 }
 

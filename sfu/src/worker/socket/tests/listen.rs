@@ -167,9 +167,9 @@ fn what_keeps_a_socket_from_opening_is_told_in_one_sentence() {
         (
             &["127.0.0.1"],
             port,
-            format!("UDP port {port} is taken on 127.0.0.1"),
+            format!("UDP port {port} is already in use on 127.0.0.1"),
         ),
-        (&[], port, format!("UDP port {port} is taken on ::")),
+        (&[], port, format!("UDP port {port} is already in use")),
         (
             &["198.51.100.1"],
             0,
