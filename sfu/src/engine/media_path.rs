@@ -239,9 +239,9 @@ impl Engine {
         }
     }
 
-    /// What a first packet changes: the track has begun, and there is a layer more to choose from.
+    /// What the first packet of a layer changes: the track has begun, or there is more to choose from.
     pub(super) fn note_arrival(&mut self, now: Instant, track_key: TrackKey, arrival: Arrival) {
-        if !arrival.first {
+        if !arrival.new_layer {
             return;
         }
         let Some(track) = self.tracks.get_mut(track_key) else {

@@ -32,8 +32,16 @@ impl Layers {
         self.best
     }
 
-    /// Looks again, and returns whether `best` changed. Also called at the first packet of an encoding, so
-    /// that it need not wait for its round.
+    /// Whether the encoding is known to flow.
+    #[inline]
+    pub(crate) fn is_flowing(&self, encoding: usize) -> bool {
+        self.observed
+            .get(encoding)
+            .is_some_and(|observed| observed.flowing)
+    }
+
+    /// Looks again, and returns whether `best` changed. Also called when an encoding begins or returns,
+    /// so that it need not wait for its round.
     pub(crate) fn observe(&mut self, now: Instant, encodings: &mut [Encoding]) -> bool {
         let any_progress = encodings
             .iter()

@@ -34,8 +34,8 @@ pub(crate) struct Track {
 pub(crate) struct Arrival {
     pub(crate) encoding: usize,
     pub(crate) sequence: SeqNo,
-    /// The first packet of its encoding: there is a layer more to choose from.
-    pub(crate) first: bool,
+    /// Its encoding was not known to flow: there is a layer more to choose from.
+    pub(crate) new_layer: bool,
 }
 
 impl Track {
@@ -150,7 +150,6 @@ impl Track {
             .ok_or(DropReason::UnknownSsrc)?;
         let header = received.header;
         let sequence = target.place(header.ssrc(), header.sequence())?;
-        let first = target.packets() == 0;
         target
             .statistics
             .on_packet(now, sequence, header.timestamp(), received.plaintext.len());
@@ -198,7 +197,7 @@ impl Track {
         Ok(Arrival {
             encoding,
             sequence,
-            first,
+            new_layer: !self.layers.is_flowing(encoding),
         })
     }
 
@@ -214,7 +213,6 @@ impl Track {
             .encodings
             .get_mut(encoding)
             .ok_or(DropReason::UnknownSsrc)?;
-        let first = target.packets() == 0;
         target.insert(meta, packet)?;
         target
             .statistics
@@ -223,7 +221,7 @@ impl Track {
         Ok(Arrival {
             encoding,
             sequence: meta.sequence,
-            first,
+            new_layer: !self.layers.is_flowing(encoding),
         })
     }
 
