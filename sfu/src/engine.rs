@@ -22,6 +22,8 @@ mod route;
 mod transport;
 mod wall_clock;
 
+pub use crate::parameters::MAX_DATA_MESSAGE_BYTES;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
@@ -233,6 +235,3 @@ impl Engine {
         }
     }
 }
-
-/// The largest data-channel message taken or sent, in bytes. Chromium announces the same.
-pub const MAX_DATA_MESSAGE_BYTES: usize = 262_144;

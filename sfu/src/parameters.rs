@@ -247,6 +247,19 @@ pub struct SlotMedia {
     pub pair: u16,
 }
 
+impl SlotMedia {
+    /// The id of that MediaStream.
+    pub fn stream_id(&self) -> String {
+        format!("s{}", self.pair)
+    }
+}
+
+/// The CNAME of all our streams, in answers and in RTCP: they share the node's clock (RFC 8834 §4.9).
+pub const CNAME: &str = "switchyard";
+
+/// The largest data-channel message taken or sent, in bytes. Chromium announces the same.
+pub const MAX_DATA_MESSAGE_BYTES: usize = 262_144;
+
 /// What was agreed for data channels (RFC 8841).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct DataParameters {
@@ -254,4 +267,9 @@ pub struct DataParameters {
     pub remote_port: u16,
     /// The largest message that the peer takes, in bytes.
     pub max_message_size: u32,
+}
+
+impl DataParameters {
+    /// Our SCTP port, the same as every browser's. It is a name within the DTLS association only.
+    pub const LOCAL_PORT: u16 = 5000;
 }

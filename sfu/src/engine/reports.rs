@@ -24,6 +24,7 @@ use super::pipe::{Notice, PipeBatch};
 use super::route::Origin;
 use crate::counters::Counters;
 use crate::key::{PeerKey, TrackKey};
+use crate::parameters::CNAME;
 use crate::publish::track::Track;
 
 impl Engine {
@@ -246,9 +247,6 @@ fn sender_of(report: &dyn Packet) -> Option<u32> {
             .map(|report| report.ssrc),
     }
 }
-
-/// The CNAME of all our streams, also in the answers: they share the node's clock (RFC 8834 §4.9).
-pub(crate) const CNAME: &str = "switchyard";
 
 /// Soon after the transport is up, since a receiver cannot synchronise before the first report.
 pub(super) const FIRST_REPORT: Duration = Duration::from_millis(200);
