@@ -15,6 +15,7 @@ pub mod parameters;
 pub(crate) mod publish;
 pub(crate) mod rate_window;
 pub mod room;
+pub mod sdp;
 pub mod send_batch;
 pub(crate) mod subscribe;
 pub mod transport;
