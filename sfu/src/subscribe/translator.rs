@@ -160,6 +160,9 @@ const CYCLE: u64 = 1 << 16;
 const MAX_STRETCHES: usize = 32;
 
 #[cfg(test)]
+mod model;
+
+#[cfg(test)]
 mod tests {
     use std::time::Duration;
 
