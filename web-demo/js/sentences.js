@@ -44,7 +44,7 @@ export function deviceSentence(camera, microphone) {
 function problemSentence(problem, noun, pronoun) {
   switch (problem) {
     case 'denied':
-      return `This page may not use your ${noun}; you can allow ${pronoun} beside the address bar.`;
+      return `Your browser does not let this page use your ${noun}; you can allow ${pronoun} beside the address bar.`;
     case 'missing':
       return `No ${noun.replace(' and ', ' or ')} was found.`;
     case 'busy':

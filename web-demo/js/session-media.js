@@ -93,6 +93,11 @@ export class SessionMedia {
     return (await this.#link?.stats()) ?? null;
   }
 
+  /** The browser's own word for how the connection does. */
+  get linkState() {
+    return this.#link?.state ?? 'closed';
+  }
+
   /** Whether a media connection is there that a resumed session can go on with. */
   get isAlive() {
     return this.#link !== null && this.#link.state !== 'failed' && this.#link.state !== 'closed';

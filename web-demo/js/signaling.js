@@ -110,17 +110,17 @@ export class Signaling {
     if (this.#over || typeof data !== 'string') return;
     /** @type {ServerMessage & {id?: number}} */
     const message = JSON.parse(data);
+    if (message.type === 'closed') {
+      this.#closed = message;
+      this.#end();
+      return;
+    }
     const waiting = message.id === undefined ? undefined : this.#waiting.get(message.id);
     if (waiting !== undefined && message.id !== undefined) {
       this.#waiting.delete(message.id);
       clearTimeout(waiting.timer);
       if (message.type === 'error') waiting.reject(new RequestError(message.code, message.message));
       else waiting.resolve(message);
-      return;
-    }
-    if (message.type === 'closed') {
-      this.#closed = message;
-      this.#end();
       return;
     }
     this.#onMessage(message);
