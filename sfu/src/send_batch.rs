@@ -190,7 +190,9 @@ mod tests {
 
     #[test]
     fn equal_datagrams_of_one_path_share_a_message_and_a_shorter_one_ends_it() {
-        let cases: &[(&[(u16, usize)], &[(u16, usize, usize)])] = &[
+        /// What was pushed, and what [`runs`] then gives.
+        type Case<'a> = (&'a [(u16, usize)], &'a [(u16, usize, usize)]);
+        let cases: &[Case] = &[
             (&[(1, 100)], &[(1, 100, 1)]),
             (&[(1, 100), (1, 100)], &[(1, 100, 2)]),
             (&[(1, 100), (1, 40)], &[(1, 100, 2)]),
