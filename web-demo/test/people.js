@@ -10,7 +10,7 @@ import assert from 'node:assert/strict';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { identityOf } from '../js/mark.js';
 import { screenshotFile } from './artifacts.js';
-import { sampleReceived, sampleSent } from './probe.js';
+import { installEyes, sampleReceived, sampleSent } from './probe.js';
 
 /** How long people may take to see and hear each other, in milliseconds, on a machine that is busy with more. */
 const PATIENCE = 60_000;
@@ -46,6 +46,7 @@ export async function join(browser, server, room, name, source = 'synthetic') {
   const page = await browser.newPage();
   const link = new URLSearchParams({ room, name, join: '1', camera: source, microphone: source });
   await page.goto(`${server.url}/?${link}`);
+  await page.evaluate(installEyes);
   return { name, page, source };
 }
 

@@ -18,13 +18,12 @@
 /** @typedef {{energy: number, packets: number, seconds: number}} AudioSample */
 
 /**
- * What a picture shows: the mark of a synthetic one, the age of the frame in milliseconds, its mean colour, and how
- * much its pixels differ (0 is one flat colour).
+ * What a picture shows: the mark of a synthetic one, the age of the frame in milliseconds, and how much its pixels
+ * differ in brightness (0 is one flat colour, 255 black beside white).
  *
  * @typedef {object} PictureSample
  * @property {number | null} identity
  * @property {number | null} age
- * @property {[number, number, number]} mean
  * @property {number} contrast
  */
 
@@ -39,6 +38,37 @@
  */
 
 /** @typedef {{at: number, frames: number, stalls: number, heights: number[]}} SentSample */
+
+/** @typedef {(video: HTMLVideoElement | null) => Promise<PictureSample | null>} LookAt */
+
+/** Gives a page eyes: `lookAt`, which the other functions here use. */
+export function installEyes() {
+  /** @type {LookAt} */
+  const lookAt = async (video) => {
+    if (!video || video.videoWidth === 0) return null;
+    const { videoWidth: width, videoHeight: height } = video;
+    const canvas = new OffscreenCanvas(width, height);
+    const context = canvas.getContext('2d', { willReadFrequently: true });
+    if (context === null) return null;
+    context.drawImage(video, 0, 0);
+    const marks = await import(new URL('js/mark.js', document.baseURI).href);
+    const mark = marks.readMark(context, width, height);
+    const { data } = context.getImageData(0, 0, width, height);
+    let least = 255;
+    let most = 0;
+    for (let n = 0; n < data.length; n += 4) {
+      const brightness = ((data[n] ?? 0) + 2 * (data[n + 1] ?? 0) + (data[n + 2] ?? 0)) / 4;
+      least = Math.min(least, brightness);
+      most = Math.max(most, brightness);
+    }
+    return {
+      identity: mark?.identity ?? null,
+      age: mark === null ? null : marks.ageOf(mark.time, Date.now()),
+      contrast: most - least,
+    };
+  };
+  Object.assign(globalThis, { lookAt });
+}
 
 /**
  * What the page receives from somebody, and what their tile shows.
@@ -74,6 +104,9 @@ export async function sampleReceived(name) {
     if (entry.type === 'inbound-rtp') inbound.set(entry.mid, entry);
     if (entry.type === 'transport' && entry.srtpCipher) srtpCipher = entry.srtpCipher;
   }
+  const tiles = [...document.querySelectorAll('#people .tile')];
+  const tile = tiles.find((candidate) => candidate.querySelector('.plate-name')?.textContent === name);
+  const { lookAt } = /** @type {{lookAt: LookAt}} */ (/** @type {unknown} */ (globalThis));
   const video = inbound.get(camera.mid);
   const audio = inbound.get(microphone.mid);
   return {
@@ -93,44 +126,8 @@ export async function sampleReceived(name) {
       packets: audio.packetsReceived ?? 0,
       seconds: audio.totalSamplesDuration ?? 0,
     },
-    picture: await lookAt(),
+    picture: tile?.hasAttribute('data-picture') ? await lookAt(tile.querySelector('video')) : null,
   };
-
-  /** @returns {Promise<PictureSample | null>} */
-  async function lookAt() {
-    const tiles = [...document.querySelectorAll('#people .tile')];
-    const tile = tiles.find((candidate) => candidate.querySelector('.plate-name')?.textContent === name);
-    const element = tile?.querySelector('video');
-    if (!tile?.hasAttribute('data-picture') || !element || element.videoWidth === 0) return null;
-    const { videoWidth: width, videoHeight: height } = element;
-    const canvas = new OffscreenCanvas(width, height);
-    const context = canvas.getContext('2d', { willReadFrequently: true });
-    if (context === null) return null;
-    context.drawImage(element, 0, 0);
-    const marks = await import(new URL('js/mark.js', document.baseURI).href);
-    const mark = marks.readMark(context, width, height);
-    const { data } = context.getImageData(0, 0, width, height);
-    /** @type {[number, number, number]} */
-    const sum = [0, 0, 0];
-    let least = 255;
-    let most = 0;
-    const pixels = data.length / 4;
-    for (let n = 0; n < data.length; n += 4) {
-      const [red, green, blue] = [data[n] ?? 0, data[n + 1] ?? 0, data[n + 2] ?? 0];
-      sum[0] += red;
-      sum[1] += green;
-      sum[2] += blue;
-      const brightness = (red + 2 * green + blue) / 4;
-      least = Math.min(least, brightness);
-      most = Math.max(most, brightness);
-    }
-    return {
-      identity: mark?.identity ?? null,
-      age: mark === null ? null : marks.ageOf(mark.time, Date.now()),
-      mean: [sum[0] / pixels, sum[1] / pixels, sum[2] / pixels],
-      contrast: most - least,
-    };
-  }
 }
 
 /**
