@@ -12,6 +12,7 @@ mod data;
 mod deadlines;
 mod debug_state;
 pub mod event;
+mod fan_out;
 mod feedback;
 mod import;
 mod media_path;

@@ -12,21 +12,16 @@
 
 use std::time::Instant;
 
-use sfu_rtp::{RtpHeader, SeqNo, rtx};
+use sfu_rtp::{RtpHeader, rtx};
 
-use super::event::Event;
 use super::peer::Peer;
-use super::pipe::Notice;
-use super::route::Origin;
 use super::{Engine, Slots, Timer};
 use crate::drop_reason::DropReason;
-use crate::key::TrackKey;
 use crate::publish::Tracks;
-use crate::publish::track::{Arrival, Received, Refusal};
+use crate::publish::track::{Received, Refusal};
 use crate::send_batch::{MAX_DATAGRAM_BYTES, Path, SendBatch};
 use crate::subscribe::downlink::Pending;
 use crate::subscribe::rewrite::{self, Writing};
-use crate::subscribe::slot::Sent;
 
 impl Engine {
     /// Takes an SRTP packet through to the decisions of the slots.
@@ -96,12 +91,14 @@ impl Engine {
                 plaintext: plaintext
                     .get(rtx::ORIGINAL_SEQUENCE_LEN..)
                     .unwrap_or_default(),
+                retransmitted: true,
                 extension_ids: peer.uplink.extensions(),
             }
         } else {
             Received {
                 header,
                 plaintext,
+                retransmitted: false,
                 extension_ids: peer.uplink.extensions(),
             }
         };
@@ -118,148 +115,6 @@ impl Engine {
                 Err(DropReason::PaddingOnly)
             }
             Err(Refusal::Drop(reason)) => Err(reason),
-        }
-    }
-
-    /// Lets every slot that shows the track decide, and hands the packet to the workers that import it.
-    pub(super) fn fan_out(&mut self, now: Instant, track_key: TrackKey, arrival: Arrival) {
-        let Self {
-            tracks,
-            routes,
-            slots,
-            peers,
-            touched,
-            counters,
-            outboxes,
-            ..
-        } = self;
-        let (Some(track), Some(route)) = (tracks.get(track_key), routes.get(track_key)) else {
-            return;
-        };
-        let Some(packet) = track.packet(arrival.encoding, arrival.sequence) else {
-            return;
-        };
-        let mut keyframe_wanted = false;
-        for &slot_key in &route.slots {
-            let Some(slot) = slots.get_mut(slot_key) else {
-                continue;
-            };
-            let Some(peer) = peers.get_mut(slot.peer) else {
-                continue;
-            };
-            if peer.srtp.is_none() {
-                counters.drop(DropReason::NotConnected);
-                continue;
-            }
-            if slot.payload_types(packet.meta.codec_index).is_none() {
-                counters.drop(DropReason::CodecNotNegotiated);
-                continue;
-            }
-            let timestamp = packet.meta.header.timestamp();
-            let align = |from| track.align(from, arrival.encoding, timestamp);
-            match slot
-                .forwarder
-                .forward(now, arrival.encoding, packet.meta, align)
-            {
-                Ok(numbers) => {
-                    let encoding = arrival.encoding as u8;
-                    let source = arrival.sequence;
-                    let sent = Sent {
-                        track: track_key,
-                        encoding,
-                        source,
-                        numbers,
-                    };
-                    slot.history.push(now, numbers.sequence, sent);
-                    let queued = peer.downlink.queue(Pending {
-                        slot: slot_key,
-                        sent,
-                        again: false,
-                    });
-                    if !queued {
-                        counters.drop(DropReason::DownlinkFull);
-                    } else if !peer.touched {
-                        peer.touched = true;
-                        touched.push(slot.peer);
-                    }
-                }
-                Err(reason) => {
-                    keyframe_wanted |= reason == DropReason::AwaitingKeyframe;
-                    counters.drop(reason);
-                }
-            }
-        }
-        for worker in route.exports() {
-            let encoding = arrival.encoding as u8;
-            let outbox = outboxes.get_mut(worker.index());
-            let taken = outbox.is_some_and(|outbox| {
-                outbox.push_packet(track.id(), encoding, packet.meta, packet.bytes)
-            });
-            if !taken {
-                counters.drop(DropReason::PipeFull);
-            }
-        }
-        if keyframe_wanted {
-            self.want_keyframe(now, track_key, arrival.encoding);
-        }
-    }
-
-    /// Tells everyone who shows the track that a number will not come: it was only padding.
-    fn fan_out_skip(&mut self, track_key: TrackKey, encoding: usize, sequence: SeqNo) {
-        let Some(source) = self
-            .tracks
-            .get(track_key)
-            .and_then(|track| track.encodings().get(encoding))
-        else {
-            return;
-        };
-        let continuity = source.continuity();
-        self.skip_in_slots(track_key, encoding, continuity, sequence);
-        let notice = Notice::Skip {
-            continuity,
-            sequence,
-        };
-        self.notify_importers(track_key, encoding, notice);
-    }
-
-    pub(super) fn skip_in_slots(
-        &mut self,
-        track_key: TrackKey,
-        encoding: usize,
-        continuity: u32,
-        sequence: SeqNo,
-    ) {
-        let Some(route) = self.routes.get(track_key) else {
-            return;
-        };
-        for &slot_key in &route.slots {
-            if let Some(slot) = self.slots.get_mut(slot_key) {
-                slot.forwarder.skip(encoding, continuity, sequence);
-            }
-        }
-    }
-
-    /// What the first packet of a layer changes: the track has begun, or there is more to choose from.
-    pub(super) fn note_arrival(&mut self, now: Instant, track_key: TrackKey, arrival: Arrival) {
-        if !arrival.new_layer {
-            return;
-        }
-        let Some(track) = self.tracks.get_mut(track_key) else {
-            return;
-        };
-        let publisher = match self.routes.get(track_key).map(|route| route.origin) {
-            Some(Origin::Peer(key)) => self.peers.get(key).map(|peer| peer.id),
-            _ => None,
-        };
-        let begun = publisher.filter(|_| track.best_encoding().is_none());
-        let track_id = track.id();
-        let changed = track.observe_layers(now);
-        if let Some(peer) = begun {
-            let track = track_id;
-            self.events.push_back(Event::TrackStarted { peer, track });
-        }
-        if changed {
-            self.retarget(now, track_key);
         }
     }
 

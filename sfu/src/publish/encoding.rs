@@ -69,6 +69,11 @@ impl Encoding {
         Some(CachedPacket { meta, bytes })
     }
 
+    /// The highest number that has arrived.
+    pub(crate) fn highest(&self) -> Option<SeqNo> {
+        self.numbers.highest()
+    }
+
     /// How many packets it has taken.
     pub(crate) fn packets(&self) -> u64 {
         self.packets

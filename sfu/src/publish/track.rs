@@ -150,9 +150,15 @@ impl Track {
             .ok_or(DropReason::UnknownSsrc)?;
         let header = received.header;
         let sequence = target.place(header.ssrc(), header.sequence())?;
-        target
-            .statistics
-            .on_packet(now, sequence, header.timestamp(), received.plaintext.len());
+        if !received.retransmitted {
+            // Repaired packets are left out: reports are of the path (RFC 4588 §7).
+            target.statistics.on_packet(
+                now,
+                sequence,
+                header.timestamp(),
+                received.plaintext.len(),
+            );
+        }
         // Sound is repaired by Opus itself, or not at all: a retransmission would come too late.
         if self.media.kind == MediaKind::Video
             && target.nack.on_packet(now, sequence) == Gap::TooWide
@@ -257,6 +263,8 @@ pub(crate) struct Received<'a> {
     pub(crate) header: RtpHeader,
     /// Header and payload, of which the header was parsed.
     pub(crate) plaintext: &'a [u8],
+    /// Whether it came by RTX.
+    pub(crate) retransmitted: bool,
     /// How its sender numbers header extensions.
     pub(crate) extension_ids: &'a ExtensionMap,
 }

@@ -39,6 +39,14 @@ pub(crate) struct Numbers {
     pub(crate) vp8: Option<Vp8Ids>,
 }
 
+/// A packet that is forwarded.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Forwarded {
+    pub(crate) numbers: Numbers,
+    /// The slot begins with it. If it came late, what followed it is in the cache.
+    pub(crate) joined: bool,
+}
+
 impl Forwarder {
     pub(crate) fn new(
         first_sequence: u16,
@@ -93,13 +101,17 @@ impl Forwarder {
         encoding: usize,
         meta: &PacketMeta,
         align: impl FnOnce(usize) -> Option<RtpTime>,
-    ) -> Result<Numbers, DropReason> {
+    ) -> Result<Forwarded, DropReason> {
         let source = Source {
             encoding,
             continuity: meta.continuity,
         };
         if self.current == Some(source) {
-            return self.number(now, meta);
+            let numbers = self.number(now, meta)?;
+            return Ok(Forwarded {
+                numbers,
+                joined: false,
+            });
         }
         if self.target != Some(encoding) {
             return Err(DropReason::OtherEncoding);
@@ -111,7 +123,11 @@ impl Forwarder {
             return Err(DropReason::AwaitingKeyframe);
         }
         self.join(now, source, meta, align);
-        self.number(now, meta)
+        let numbers = self.number(now, meta)?;
+        Ok(Forwarded {
+            numbers,
+            joined: true,
+        })
     }
 
     /// A packet of the track that will never come, because it was only padding: its number is closed up.

@@ -23,6 +23,7 @@ fn accept(
     let received = Received {
         header,
         plaintext: &packet,
+        retransmitted: false,
         extension_ids: &ExtensionMap::new(),
     };
     track.accept(now, encoding, &received)
@@ -223,6 +224,7 @@ fn a_payload_type_of_no_codec_is_refused() {
     let received = Received {
         header,
         plaintext: &packet,
+        retransmitted: false,
         extension_ids: &ExtensionMap::new(),
     };
     assert_eq!(

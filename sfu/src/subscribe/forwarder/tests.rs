@@ -45,6 +45,7 @@ impl Scene {
         let received = Received {
             header,
             plaintext: &packet,
+            retransmitted: false,
             extension_ids: &ExtensionMap::new(),
         };
         let arrival = self
@@ -57,7 +58,7 @@ impl Scene {
             .expect("it was just cached");
         self.forwarder
             .forward(self.now, encoding, cached.meta, |_| None)
-            .map(|numbers| numbers.sequence)
+            .map(|forwarded| forwarded.numbers.sequence)
     }
 }
 
