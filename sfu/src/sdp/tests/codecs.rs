@@ -231,6 +231,15 @@ fn payload_types_that_look_like_rtcp_are_not_taken() {
 }
 
 #[test]
+fn the_first_of_two_names_counts() {
+    let answer = answer_to(&formats(
+        "96",
+        "a=rtpmap:96 VP8/90000\na=rtpmap:96 VP9/90000",
+    ));
+    assert!(part(&answer.sdp, 1).contains(&"a=rtpmap:96 VP8/90000"));
+}
+
+#[test]
 fn feedback_is_what_both_sides_know() {
     let all = "nack\nnack pli\nccm fir\ntransport-cc\ngoog-remb\nccm tmmbr\nnack rpsi";
     let twcc =

@@ -108,8 +108,11 @@ fn an_id_means_one_thing_in_the_whole_bundle() {
             "2",
             &[extmap("9", Mid), extmap("3", TransportSequence)].join("\n"),
         ),
-        // Twice on one m-line.
-        video("3", &[extmap("1", Mid), extmap("4", Mid)].join("\n")),
+        // Twice on one m-line, with the same id and with another.
+        video(
+            "3",
+            &[extmap("1", Mid), extmap("1", Mid), extmap("4", Mid)].join("\n"),
+        ),
     ]);
     let answer = answer_to(&text);
     let seen = |n| lines(&part(&answer.sdp, n), "a=extmap:").join("|");

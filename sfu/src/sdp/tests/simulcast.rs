@@ -38,7 +38,7 @@ fn every_offered_layer_is_accepted_up_to_the_most() {
         ),
         (
             rids("h l"),
-            "send h;l",
+            " send h;l",
             &["h recv", "l recv"],
             Some("recv h;l"),
         ),
@@ -219,7 +219,7 @@ fn announced_ssrcs_are_given_to_their_encodings() {
             &[(Some(7), Some(8))],
         ),
         (
-            ssrcs(&[7, 9]) + "a=ssrc-group:FEC-FR 7 9",
+            ssrcs(&[9, 7]) + "a=ssrc-group:FEC-FR 7 9",
             &[(Some(7), None)],
         ),
         // A group member that is not announced might be another m-line's.
