@@ -45,17 +45,21 @@ pub use track::{AnsweredTrack, TrackDeclaration};
 use negotiation::ToWorker;
 use participant::Participant;
 use track::Track;
+use wishes::Ranking;
 
 /// Who is in a room, what they publish and what their slots show.
 ///
-/// After each input the caller drains [`poll_output`](Self::poll_output). Ids of participants, peers
-/// and tracks are given by the caller: unused ones, greater than all before.
+/// After each input the caller drains [`poll_output`](Self::poll_output). Ids are given by the caller:
+/// unused ones, and those of participants and tracks greater than all before, because they stand for
+/// the order of joining and publishing.
 #[derive(Debug)]
 pub struct Room {
     limits: RoomLimits,
     participants: BTreeMap<ParticipantId, Participant>,
     peers: BTreeMap<PeerId, ParticipantId>,
     tracks: BTreeMap<TrackId, Track>,
+    /// Of `tracks`.
+    ranking: Ranking,
     outputs: VecDeque<RoomOutput>,
 }
 
@@ -76,6 +80,7 @@ impl Room {
             participants: BTreeMap::new(),
             peers: BTreeMap::new(),
             tracks: BTreeMap::new(),
+            ranking: Ranking::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -194,6 +199,11 @@ impl Room {
     /// Whether nobody is in it.
     pub fn is_empty(&self) -> bool {
         self.participants.is_empty()
+    }
+
+    /// Who a participant is.
+    pub fn profile(&self, id: ParticipantId) -> Result<&Profile, Refusal> {
+        Ok(&self.participant(id)?.profile)
     }
 
     /// The ids of the participants, in the order of joining.

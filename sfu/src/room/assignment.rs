@@ -2,6 +2,7 @@
 //! before the assignments that need them, exports stopped after the assignments that ended them.
 
 use super::notification::{Notification, Shown, SlotView, SlotsView};
+use super::slot_pool::Assigned;
 use super::wishes::Ranking;
 use super::{Room, RoomOutput};
 use crate::engine::command::Command;
@@ -10,17 +11,11 @@ use crate::id::{ParticipantId, TrackId, WorkerId};
 impl Room {
     /// After something that concerns everybody: a track came, went, or was muted.
     pub(super) fn reconsider_all(&mut self) {
-        let ranking = Ranking::of(&self.tracks);
+        self.ranking = Ranking::of(&self.tracks);
         let ids: Vec<_> = self.participants.keys().copied().collect();
         for id in ids {
-            self.assign_slots(id, &ranking);
+            self.reconsider(id);
         }
-    }
-
-    /// After something that concerns one participant: it has other slots or other wishes.
-    pub(super) fn reconsider(&mut self, id: ParticipantId) {
-        let ranking = Ranking::of(&self.tracks);
-        self.assign_slots(id, &ranking);
     }
 
     /// Slots on `worker` that showed these tracks are gone.
@@ -36,22 +31,17 @@ impl Room {
         }
     }
 
-    fn assign_slots(&mut self, id: ParticipantId, ranking: &Ranking) {
+    /// After something that concerns one participant: it has other slots or other wishes.
+    pub(super) fn reconsider(&mut self, id: ParticipantId) {
         let Some(participant) = self.participants.get_mut(&id) else {
             return;
         };
-        let wishes = ranking.wishes_of(participant);
-        let changes = participant.slots.assign(&wishes);
-        let mut view = SlotsView::default();
-        for wish in &wishes {
-            if participant.slots.shows(wish.track) {
-                continue;
-            }
-            match participant.slots.cannot_play(wish) {
-                true => view.unplayable.push(wish.track),
-                false => view.unassigned.push(wish.track),
-            }
-        }
+        let wishes = self.ranking.wishes_of(participant);
+        let Assigned {
+            changes,
+            unassigned,
+            unplayable,
+        } = participant.slots.assign(&wishes);
         if let Some(connection) = participant.connection {
             // Acquire before release: a track that only moves to another slot keeps its pipe.
             for track in changes.iter().filter_map(|change| change.after) {
@@ -72,11 +62,16 @@ impl Room {
                 changes.iter().filter_map(|change| change.before),
             );
         }
-        self.tell_slots(id, view);
+        self.tell_slots(id, unassigned, unplayable);
     }
 
-    /// Completes the view with the slots, and tells the participant if it is news.
-    fn tell_slots(&mut self, id: ParticipantId, mut view: SlotsView) {
+    /// Tells a participant about its slots if that is news.
+    fn tell_slots(
+        &mut self,
+        id: ParticipantId,
+        unassigned: Vec<TrackId>,
+        unplayable: Vec<TrackId>,
+    ) {
         let Some(participant) = self.participants.get_mut(&id) else {
             return;
         };
@@ -84,14 +79,15 @@ impl Room {
             let participant = self.tracks.get(&track)?.publisher;
             Some(Shown { track, participant })
         };
-        view.slots = participant
-            .slots
-            .shown()
-            .map(|(slot, track)| SlotView {
-                slot,
-                shows: track.and_then(shown),
-            })
-            .collect();
+        let slots = participant.slots.shown().map(|(slot, track)| SlotView {
+            slot,
+            shows: track.and_then(shown),
+        });
+        let view = SlotsView {
+            slots: slots.collect(),
+            unassigned,
+            unplayable,
+        };
         if participant.told != view {
             participant.told = view.clone();
             self.notify(id, Notification::SlotsChanged(view));

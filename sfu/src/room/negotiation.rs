@@ -171,22 +171,18 @@ impl Room {
         plan: Vec<PlannedTrack>,
         mut new_track: impl FnMut() -> TrackId,
     ) -> Vec<AnsweredTrack> {
+        if plan.is_empty() {
+            self.reconsider(id);
+            return Vec::new();
+        }
         let mut answered = Vec::with_capacity(plan.len());
         for planned in plan {
             let mid = planned.media.mid;
-            let track = match planned.continues {
-                Some(track) => {
-                    if let Some(track) = self.tracks.get_mut(&track) {
-                        track.media = planned.media;
-                    }
-                    track
-                }
-                None => {
-                    let track = new_track();
-                    self.begin_track(id, connection, track, planned);
-                    track
-                }
-            };
+            let track = planned.continues.unwrap_or_else(&mut new_track);
+            match self.tracks.get_mut(&track) {
+                Some(track) => track.media = planned.media,
+                None => self.begin_track(id, connection, track, planned),
+            }
             answered.push(AnsweredTrack { mid, track });
         }
         if let Some(participant) = self.participants.get_mut(&id) {

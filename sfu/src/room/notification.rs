@@ -121,10 +121,10 @@ impl TrackView {
 pub struct SlotsView {
     /// The slots, in the order of the offer.
     pub slots: Vec<SlotView>,
-    /// The tracks that it would see if it had more slots, most wanted first.
+    /// The tracks that it would see if it had more slots, most wanted first; the first 32 of them.
     pub unassigned: Vec<TrackId>,
     /// The tracks that none of its slots can show, whatever their number: it has slots of the right
-    /// kind, but cannot receive the codec.
+    /// kind, but cannot receive the codec. The first 32 of them.
     pub unplayable: Vec<TrackId>,
 }
 

@@ -9,8 +9,12 @@
 //! 4. If there is no free slot it takes one from a track of a lower [`Level`], the last in rank; a
 //!    muted track has the lowest level, so it keeps its slot only while nobody needs it.
 //!
-//! This module is a pure function of slots and wishes; what the wishes are is decided in `wishes`.
+//! This module is a pure function of slots and wishes; what the wishes are is decided in `wishes`, and
+//! rules 2 to 4 are in `arrangement`.
 
+mod arrangement;
+
+use arrangement::Arrangement;
 use sfu_rtp::Mid;
 
 use crate::id::{ParticipantId, TrackId};
@@ -72,10 +76,22 @@ pub(super) struct Change {
     pub(super) after: Option<TrackId>,
 }
 
+/// What came of an assignment.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(super) struct Assigned {
+    pub(super) changes: Vec<Change>,
+    /// See [`SlotsView::unassigned`](super::SlotsView::unassigned).
+    pub(super) unassigned: Vec<TrackId>,
+    /// See [`SlotsView::unplayable`](super::SlotsView::unplayable).
+    pub(super) unplayable: Vec<TrackId>,
+}
+
 /// The slots of one participant, in the order of its offer.
 #[derive(Debug, Default)]
 pub(super) struct SlotPool {
     slots: Vec<Slot>,
+    /// What at least one of them can show, each once.
+    formats: Vec<Format>,
 }
 
 #[derive(Debug)]
@@ -108,6 +124,12 @@ impl SlotPool {
                 }
             })
             .collect();
+        self.formats.clear();
+        for format in self.slots.iter().flat_map(|slot| &slot.formats) {
+            if !self.formats.contains(format) {
+                self.formats.push(*format);
+            }
+        }
         former.into_iter().filter_map(|slot| slot.shows).collect()
     }
 
@@ -121,120 +143,42 @@ impl SlotPool {
         self.slots.iter().map(|slot| (slot.mid, slot.shows))
     }
 
-    pub(super) fn shows(&self, track: TrackId) -> bool {
-        self.slots.iter().any(|slot| slot.shows == Some(track))
+    /// Brings the slots in line with `wishes`, which come best first and so in the order of levels.
+    pub(super) fn assign(&mut self, wishes: &[Wish]) -> Assigned {
+        let Arrangement {
+            occupants,
+            unplaced,
+            ..
+        } = Arrangement::make(&self.slots, wishes);
+        let mut assigned = Assigned::default();
+        for (slot, occupant) in self.slots.iter_mut().zip(occupants) {
+            let after = occupant
+                .and_then(|index| wishes.get(index))
+                .map(|wish| wish.track);
+            let before = std::mem::replace(&mut slot.shows, after);
+            if before != after {
+                assigned.changes.push(Change {
+                    slot: slot.mid,
+                    before,
+                    after,
+                });
+            }
+        }
+        for wish in unplaced.into_iter().filter_map(|index| wishes.get(index)) {
+            let list = match self.cannot_play(wish) {
+                true => &mut assigned.unplayable,
+                false => &mut assigned.unassigned,
+            };
+            if list.len() < MAX_LISTED {
+                list.push(wish.track);
+            }
+        }
+        assigned
     }
 
     /// Whether there are slots for such a track, but none that can show it.
-    pub(super) fn cannot_play(&self, wish: &Wish) -> bool {
-        let mut of_kind = self
-            .slots
-            .iter()
-            .filter(|slot| slot.kind == wish.kind)
-            .peekable();
-        of_kind.peek().is_some() && of_kind.all(|slot| !slot.fits(wish))
-    }
-
-    /// Brings the slots in line with `wishes`, which come best first.
-    pub(super) fn assign(&mut self, wishes: &[Wish]) -> Vec<Change> {
-        let before: Vec<_> = self.slots.iter().map(|slot| slot.shows).collect();
-        // What each slot shows, as an index into `wishes`.
-        let mut occupants: Vec<Option<usize>> = self
-            .slots
-            .iter()
-            .map(|slot| slot.occupant(wishes))
-            .collect();
-        for (index, wish) in wishes.iter().enumerate() {
-            if occupants.contains(&Some(index)) {
-                continue;
-            }
-            let place = self
-                .best_free_slot(wishes, &occupants, wish)
-                .or_else(|| self.slot_to_take_over(wishes, &occupants, wish));
-            if let Some(occupant) = place.and_then(|place| occupants.get_mut(place)) {
-                *occupant = Some(index);
-            }
-        }
-        for (slot, occupant) in self.slots.iter_mut().zip(occupants) {
-            slot.shows = occupant
-                .and_then(|index| wishes.get(index))
-                .map(|wish| wish.track);
-        }
-        let changed = |(slot, before): (&Slot, Option<TrackId>)| {
-            let change = Change {
-                slot: slot.mid,
-                before,
-                after: slot.shows,
-            };
-            (change.before != change.after).then_some(change)
-        };
-        self.slots.iter().zip(before).filter_map(changed).collect()
-    }
-
-    fn best_free_slot(
-        &self,
-        wishes: &[Wish],
-        occupants: &[Option<usize>],
-        wish: &Wish,
-    ) -> Option<usize> {
-        let slots = self.slots.iter().zip(occupants).enumerate();
-        let mut free = slots
-            .filter(|(_, (slot, occupant))| occupant.is_none() && slot.fits(wish))
-            .peekable();
-        // Most tracks of a large room find no free slot: look no further then.
-        free.peek()?;
-        let is_companion = |other: &Wish| other.group == wish.group && other.track != wish.track;
-        let has_companion = wishes.iter().any(is_companion);
-        free.min_by_key(|(_, (slot, _))| {
-            self.pairing(wishes, occupants, wish, slot.pair)
-                .cost(has_companion)
-        })
-        .map(|(place, _)| place)
-    }
-
-    /// The slot of the least wanted track whose level is below the wish's. Of several, the one that
-    /// plays in sync with the wish's companion.
-    fn slot_to_take_over(
-        &self,
-        wishes: &[Wish],
-        occupants: &[Option<usize>],
-        wish: &Wish,
-    ) -> Option<usize> {
-        let occupied = self.slots.iter().zip(occupants).enumerate();
-        occupied
-            .filter_map(|(place, (slot, occupant))| {
-                let index = (*occupant)?;
-                let level = wishes.get(index)?.level;
-                if level <= wish.level || !slot.fits(wish) {
-                    return None;
-                }
-                let pairing = self.pairing(wishes, occupants, wish, slot.pair);
-                Some(((level, pairing == Pairing::Companion, index), place))
-            })
-            .max()
-            .map(|(_, place)| place)
-    }
-
-    fn pairing(
-        &self,
-        wishes: &[Wish],
-        occupants: &[Option<usize>],
-        wish: &Wish,
-        pair: u16,
-    ) -> Pairing {
-        let mut pairing = Pairing::Alone;
-        for (slot, occupant) in self.slots.iter().zip(occupants) {
-            if slot.pair != pair || slot.kind == wish.kind {
-                continue;
-            }
-            pairing = match occupant.and_then(|index| wishes.get(index)) {
-                Some(other) if other.group == wish.group => return Pairing::Companion,
-                Some(_) => Pairing::Stranger,
-                None if pairing == Pairing::Stranger => Pairing::Stranger,
-                None => Pairing::Room,
-            };
-        }
-        pairing
+    fn cannot_play(&self, wish: &Wish) -> bool {
+        !self.formats.contains(&wish.format) && self.slots.iter().any(|slot| slot.kind == wish.kind)
     }
 }
 
@@ -242,41 +186,11 @@ impl Slot {
     fn fits(&self, wish: &Wish) -> bool {
         self.kind == wish.kind && self.formats.contains(&wish.format)
     }
-
-    /// The wish that it shows, if that is still one and it can still show it.
-    fn occupant(&self, wishes: &[Wish]) -> Option<usize> {
-        let track = self.shows?;
-        wishes
-            .iter()
-            .position(|wish| wish.track == track && self.fits(wish))
-    }
 }
 
-/// What the slots of the other kind in a pair do.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-enum Pairing {
-    /// One shows the same source.
-    Companion,
-    /// They are free: the companion could come there.
-    Room,
-    /// There are none.
-    Alone,
-    /// One shows another source. The receiver would delay the one to match the other: harmless, since
-    /// both are on the server's clock, but for nothing.
-    Stranger,
-}
-
-impl Pairing {
-    /// Less is better. A track that will not have a companion leaves whole pairs to those that will.
-    const fn cost(self, has_companion: bool) -> u8 {
-        match (self, has_companion) {
-            (Self::Companion, _) => 0,
-            (Self::Room, true) | (Self::Alone, false) => 1,
-            (Self::Alone, true) | (Self::Room, false) => 2,
-            (Self::Stranger, _) => 3,
-        }
-    }
-}
+/// How many tracks that have no slot are listed. In a room of hundreds all of them would be told to
+/// everybody whenever somebody is muted, and no page offers more slots at once than this.
+pub(super) const MAX_LISTED: usize = 32;
 
 #[cfg(test)]
 mod tests;

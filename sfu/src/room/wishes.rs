@@ -11,8 +11,9 @@ use super::track::Track;
 use super::{TrackSource, Viewing};
 use crate::id::TrackId;
 
-/// The tracks of a room in the order that holds for everybody who pinned nothing. Made once for all
-/// participants that have to be looked at.
+/// The tracks of a room in the order that holds for everybody who pinned nothing. Made anew whenever a
+/// track comes, goes or is muted.
+#[derive(Debug, Default)]
 pub(super) struct Ranking {
     wishes: Vec<Wish>,
     /// What a [`Viewing::Newest`] participant sees.

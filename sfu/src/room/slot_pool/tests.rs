@@ -106,13 +106,13 @@ fn check(offer: &str, steps: &[(&str, &str)]) {
     assert_eq!(pool.negotiate(&slots(offer)), []);
     for (number, (wanted, expected)) in steps.iter().enumerate() {
         let before = shown(&pool);
-        let changes = pool.assign(&wishes(wanted));
+        let assigned = pool.assign(&wishes(wanted));
         assert_eq!(
             shown(&pool),
             *expected,
             "step {number}: {wanted} over {before}"
         );
-        for change in changes {
+        for change in assigned.changes {
             assert_ne!(
                 change.before, change.after,
                 "step {number} reports no change as one"
@@ -273,12 +273,31 @@ fn a_track_goes_only_where_its_codec_can_be_received() {
         &[("A.cam:h264 B.cam:h264 C.cam", "C.cam A.cam")],
     );
     let mut pool = SlotPool::default();
-    pool.negotiate(&slots("v0 v1"));
-    let wanted = wishes("A.cam:h264 B.cam B.mic");
-    pool.assign(&wanted);
-    let hopeless: Vec<_> = wanted.iter().map(|wish| pool.cannot_play(wish)).collect();
+    pool.negotiate(&slots("v0"));
+    let assigned = pool.assign(&wishes("A.cam:h264 B.cam B.mic C.cam"));
+    assert_eq!(assigned.unplayable, [track_of('A', "cam")]);
     // There is no slot for sound at all: more slots would help.
-    assert_eq!(hopeless, [true, false, false]);
+    assert_eq!(
+        assigned.unassigned,
+        [track_of('B', "mic"), track_of('C', "cam")]
+    );
+}
+
+#[test]
+fn of_very_many_tracks_without_a_slot_the_first_are_listed() {
+    let wanted: Vec<_> = (0..100)
+        .map(|n| Wish {
+            track: TrackId::new(n),
+            ..wishes("A.cam")[0]
+        })
+        .collect();
+    let mut pool = SlotPool::default();
+    pool.negotiate(&slots("v0"));
+    let expected: Vec<_> = wanted[1..=MAX_LISTED]
+        .iter()
+        .map(|wish| wish.track)
+        .collect();
+    assert_eq!(pool.assign(&wanted).unassigned, expected);
 }
 
 #[test]
@@ -288,9 +307,9 @@ fn a_renegotiated_pool_keeps_what_stays_and_returns_what_went() {
     pool.assign(&wishes("A.mic A.cam B.cam C.cam"));
     assert_eq!(pool.negotiate(&slots("a0 v1 v2")), [track_of('A', "cam")]);
     assert_eq!(shown(&pool), "A.mic B.cam -");
-    let changes = pool.assign(&wishes("A.mic A.cam B.cam C.cam"));
+    let assigned = pool.assign(&wishes("A.mic A.cam B.cam C.cam"));
     assert_eq!(shown(&pool), "A.mic B.cam A.cam");
-    assert_eq!(changes.len(), 1);
+    assert_eq!(assigned.changes.len(), 1);
     assert_eq!(pool.clear().len(), 3);
 }
 
