@@ -59,6 +59,11 @@ impl Mailbox {
         }
     }
 
+    /// How many commands wait for the worker, 0 to [`MAILBOX_COMMANDS`].
+    pub fn waiting(&self) -> usize {
+        self.depth.load(Ordering::Relaxed)
+    }
+
     /// The worker at the other end.
     pub fn worker(&self) -> WorkerId {
         self.worker
