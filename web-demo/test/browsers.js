@@ -147,6 +147,8 @@ async function startFirefox(profile, { dark = false, devices = true, allowed = t
       'media.peerconnection.ice.loopback': true,
       // Only one window has the focus, and getUserMedia waits for it otherwise.
       'media.devices.unfocused.enabled': true,
+      // On a machine without a sound card no AudioContext would ever run.
+      'media.cubeb.force_mock_context': devices,
       'media.autoplay.default': autoplay ? 0 : 1,
       'media.autoplay.blocking_policy': 0,
       'layout.css.prefers-color-scheme.content-override': dark ? 0 : 1,
