@@ -111,5 +111,6 @@ export class Roster {
 
 /** @param {ParticipantInfo} info @returns {Participant} */
 function participantOf({ id, name, tracks }) {
-  return { id, name, tracks: new Map(tracks.map((track) => [track.id, track])) };
+  // Who comes by WHIP may have no name.
+  return { id, name: name || 'Guest', tracks: new Map(tracks.map((track) => [track.id, track])) };
 }
