@@ -41,6 +41,8 @@ drop_reasons! {
     TooManyAddresses => "too_many_addresses",
     /// DTLS that the handshake did not take.
     DtlsRejected => "dtls_rejected",
+    /// SCTP of the data channels that is malformed, or would cost too much.
+    DataRejected => "data_rejected",
     /// SRTP or SRTCP before the handshake has given keys.
     NoKeys => "no_keys",
     /// The RTP header does not parse.

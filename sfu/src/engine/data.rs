@@ -9,6 +9,7 @@ use std::time::Instant;
 use super::Engine;
 use super::command::DataMessage;
 use super::event::Event;
+use crate::drop_reason::DropReason;
 use crate::id::PeerId;
 use crate::key::PeerKey;
 use crate::transport::data::{DataEvent, DataTransport};
@@ -21,7 +22,7 @@ impl Engine {
             && peer.data.is_none()
             && let Some(parameters) = peer.data_parameters
         {
-            peer.data = Some(DataTransport::new(parameters, now));
+            peer.data = Some(DataTransport::new(parameters));
             self.after_data(now, key);
         }
     }
@@ -29,7 +30,9 @@ impl Engine {
     /// Takes what came out of DTLS.
     pub(super) fn receive_data(&mut self, now: Instant, key: PeerKey, packet: &[u8]) {
         if let Some(data) = self.peers.get_mut(key).and_then(|peer| peer.data.as_mut()) {
-            data.handle(now, packet);
+            if data.handle(now, packet).is_err() {
+                self.counters.drop(DropReason::DataRejected);
+            }
             self.after_data(now, key);
         }
     }
