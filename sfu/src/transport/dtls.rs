@@ -9,6 +9,7 @@
 
 mod client_hello;
 mod flight;
+mod handshake;
 mod identity;
 mod reassembly;
 mod record;
@@ -16,22 +17,18 @@ mod record;
 use std::collections::VecDeque;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use bytes::{Bytes, BytesMut};
 use rtc::dtls::endpoint::{Endpoint, EndpointEvent};
-use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
-use rtc::shared::TransportProtocol;
 use rtc::shared::error::Error as RtcError;
 use thiserror::Error;
 
 use crate::parameters::Fingerprint;
 use crate::transport::srtp::{SrtpKeys, SrtpProtection};
-use client_hello::choose_protection;
 use flight::Flight;
-use identity::fingerprint_of;
-use reassembly::{Message, Reassembler};
-use record::{ContentType, Record, records, write_plaintext};
+use handshake::{Handshake, verify_and_export};
+use record::{ContentType, records, write_plaintext};
 
 pub use identity::{Identity, IdentityError};
 
@@ -55,18 +52,6 @@ enum State {
     Closed,
 }
 
-/// What is needed until the handshake is complete.
-struct Handshake {
-    deadline: Instant,
-    reassembler: Reassembler,
-    /// From the first whole ClientHello on.
-    endpoint: Option<(Endpoint, SrtpProtection)>,
-    /// Of the unencrypted records that the endpoint is given: it remembers which it has had.
-    next_sequence: u64,
-    datagrams: usize,
-    bytes: usize,
-}
-
 impl Dtls {
     /// Waits for a client whose certificate has one of the fingerprints. It has 15 seconds from now, so this is best
     /// called when the peer can first be reached.
@@ -74,14 +59,7 @@ impl Dtls {
         Self {
             identity: Arc::clone(identity),
             fingerprints,
-            state: State::Handshaking(Box::new(Handshake {
-                deadline: now + HANDSHAKE_TIMEOUT,
-                reassembler: Reassembler::default(),
-                endpoint: None,
-                next_sequence: 0,
-                datagrams: 0,
-                bytes: 0,
-            })),
+            state: State::Handshaking(Box::new(Handshake::new(now))),
             flight: Flight::default(),
             transmits: VecDeque::new(),
             events: VecDeque::new(),
@@ -305,111 +283,6 @@ impl Dtls {
     }
 }
 
-impl Handshake {
-    /// Picks what may go on to the endpoint out of a datagram. Makes the endpoint when it is known what for.
-    fn admit(&mut self, identity: &Identity, datagram: &[u8]) -> Result<BytesMut, DtlsError> {
-        self.datagrams += 1;
-        self.bytes += datagram.len();
-        if self.datagrams > MAX_HANDSHAKE_DATAGRAMS || self.bytes > MAX_HANDSHAKE_BYTES {
-            return Err(DtlsError::Rejected);
-        }
-        let mut input = BytesMut::new();
-        let mut of_use = false;
-        for record in records(datagram) {
-            of_use |= self.admit_record(identity, &record, &mut input)?;
-        }
-        if of_use {
-            Ok(input)
-        } else {
-            Err(DtlsError::Rejected)
-        }
-    }
-
-    fn admit_record(
-        &mut self,
-        identity: &Identity,
-        record: &Record<'_>,
-        input: &mut BytesMut,
-    ) -> Result<bool, DtlsError> {
-        match (record.epoch, record.content) {
-            (0, ContentType::HANDSHAKE) => {
-                let taken = self.reassembler.push(record.body);
-                while let Some(message) = self.reassembler.pop() {
-                    self.check_hello(identity, &message)?;
-                    let parts = [&message.header[..], &message.body];
-                    self.write_record(input, ContentType::HANDSHAKE, &parts);
-                }
-                Ok(taken)
-            }
-            (0, ContentType::ALERT) => match *record.body {
-                [2, description] | [_, description @ 0] => Err(DtlsError::Alert(description)),
-                _ => Ok(false),
-            },
-            _ if self.endpoint.is_none() => Ok(false),
-            (0, ContentType::CHANGE_CIPHER_SPEC) if *record.body == [1] => {
-                self.write_record(input, record.content, &[record.body]);
-                Ok(true)
-            }
-            // Encrypted already; the endpoint keeps it until it has the keys.
-            (1, ContentType::HANDSHAKE | ContentType::ALERT | ContentType::APPLICATION_DATA) => {
-                input.extend_from_slice(record.bytes);
-                Ok(true)
-            }
-            _ => Ok(false),
-        }
-    }
-
-    /// Settles on an SRTP profile by the first ClientHello, and holds the second to it (RFC 6347 §4.2.1): the first is
-    /// not authenticated by the handshake, so a stranger could have changed it.
-    fn check_hello(&mut self, identity: &Identity, message: &Message) -> Result<(), DtlsError> {
-        if message.sequence > 1 {
-            return Ok(());
-        }
-        let chosen = choose_protection(&message.body).ok_or(DtlsError::NoSrtpProfile)?;
-        match &self.endpoint {
-            None => {
-                let config = Some(identity.handshake_config(chosen));
-                let endpoint = Endpoint::new(LOCAL, TransportProtocol::UDP, config);
-                self.endpoint = Some((endpoint, chosen));
-                Ok(())
-            }
-            Some((_, settled)) if *settled == chosen => Ok(()),
-            Some(_) => Err(DtlsError::Failed),
-        }
-    }
-
-    fn write_record(&mut self, input: &mut BytesMut, content: ContentType, parts: &[&[u8]]) {
-        write_plaintext(input, content, self.next_sequence, parts);
-        self.next_sequence += 1;
-    }
-}
-
-/// The keys, if the client is who the offer says.
-fn verify_and_export(
-    endpoint: &Endpoint,
-    fingerprints: &[Fingerprint],
-    protection: SrtpProtection,
-) -> Result<SrtpKeys, DtlsError> {
-    let state = endpoint
-        .get_connection_state(PEER)
-        .ok_or(DtlsError::Failed)?;
-    let certificate = state.peer_certificates.first().ok_or(DtlsError::Failed)?;
-    if !fingerprints.contains(&fingerprint_of(certificate)) {
-        return Err(DtlsError::FingerprintMismatch);
-    }
-    let settled = match protection {
-        SrtpProtection::AeadAes128Gcm => SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm,
-        SrtpProtection::Aes128CmHmacSha1_80 => SrtpProtectionProfile::Srtp_Aes128_Cm_Hmac_Sha1_80,
-    };
-    if state.srtp_protection_profile() != settled {
-        return Err(DtlsError::Failed);
-    }
-    let material = state
-        .export_keying_material(SRTP_EXPORTER_LABEL, &[], protection.keying_material_len())
-        .map_err(|_| DtlsError::Failed)?;
-    SrtpKeys::from_exported(protection, material.as_ref()).ok_or(DtlsError::Failed)
-}
-
 fn drain(endpoint: &mut Endpoint) -> impl Iterator<Item = Bytes> {
     std::iter::from_fn(|| endpoint.poll_transmit()).map(|transmit| transmit.message.freeze())
 }
@@ -464,18 +337,6 @@ const LOCAL: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 
 
 /// A fatal alert (RFC 5246 §7.2).
 const HANDSHAKE_FAILURE: [u8; 2] = [2, 40];
-
-/// RFC 5764 §4.2.
-const SRTP_EXPORTER_LABEL: &str = "EXTRACTOR-dtls_srtp";
-
-/// At 30 % loss both ways a handshake takes some seconds at the worst; a person has gone after 15.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(15);
-
-/// A handshake has six datagrams from the client. Forty repetitions are more than fit into the time.
-const MAX_HANDSHAKE_DATAGRAMS: usize = 240;
-
-/// As many datagrams, half of them full. The library keeps what it cannot read yet, so this bounds its memory.
-const MAX_HANDSHAKE_BYTES: usize = 160 * 1024;
 
 #[cfg(test)]
 mod tests;

@@ -5,6 +5,7 @@ mod handshake;
 mod hostile;
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{Rng as _, SeedableRng as _};
@@ -12,8 +13,13 @@ use rtc::crypto::RTCCryptoProvider as _;
 use rtc::crypto::providers::AwsLcRsProvider;
 use rtc::dtls::config::{ClientAuthType, ConfigBuilder, ExtendedMasterSecretType};
 use rtc::dtls::crypto::Certificate;
+use rtc::dtls::extension::extension_use_srtp::SrtpProtectionProfile;
+use rtc::shared::TransportProtocol;
 
+use super::handshake::*;
+use super::identity::fingerprint_of;
 use super::*;
+use crate::transport::srtp::SrtpProtection;
 
 const GCM: SrtpProtectionProfile = SrtpProtectionProfile::Srtp_Aead_Aes_128_Gcm;
 const GCM_256: SrtpProtectionProfile = SrtpProtectionProfile::Srtp_Aead_Aes_256_Gcm;

@@ -87,16 +87,22 @@ fn a_client_without_a_common_srtp_profile_is_told_so() {
 #[test]
 fn the_second_hello_must_offer_what_the_first_did() {
     let now = Instant::now();
-    let mut first = Client::new(now, &[SHA1_80]);
-    let mut second = Client::new(now, &[GCM, SHA1_80]);
-    let mut server = Dtls::new(&identity(), vec![], now);
-    let hello = first.transmits.pop_front().expect("a ClientHello");
-    server.handle_datagram(now, &hello).expect("a ClientHello");
-    let verify = server.poll_transmit().expect("a HelloVerifyRequest");
-    second.transmits.clear();
-    second.handle_datagram(now, &verify);
-    let hello = second.transmits.pop_front().expect("a ClientHello");
-    assert_eq!(server.handle_datagram(now, &hello), Err(DtlsError::Failed));
+    for profiles in [&[GCM, SHA1_80][..], &[]] {
+        let mut first = Client::new(now, &[SHA1_80]);
+        let mut second = Client::new(now, profiles);
+        let mut server = Dtls::new(&identity(), vec![], now);
+        let hello = first.transmits.pop_front().expect("a ClientHello");
+        server.handle_datagram(now, &hello).expect("a ClientHello");
+        let verify = server.poll_transmit().expect("a HelloVerifyRequest");
+        second.transmits.clear();
+        second.handle_datagram(now, &verify);
+        let hello = second.transmits.pop_front().expect("a ClientHello");
+        assert_eq!(
+            server.handle_datagram(now, &hello),
+            Err(DtlsError::Failed),
+            "{profiles:?}"
+        );
+    }
 }
 
 #[test]
