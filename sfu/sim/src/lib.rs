@@ -5,5 +5,9 @@
 //! socket is opened and no clock is read but once. Everything random comes from one seed, which every
 //! failure names.
 
+pub mod client;
 pub mod media;
 pub mod network;
+pub mod oracle;
+pub mod person;
+pub mod world;

@@ -1,0 +1,73 @@
+//! How browsers number what is up to them: payload types and header-extension ids. Two of them in one
+//! room show whether a server rewrites both.
+
+use sfu::parameters::MediaKind;
+use sfu_rtp::ExtensionKind;
+
+/// A browser's habits, as its default offers show them.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Dialect {
+    /// VP8 96, Opus 111.
+    Chromium,
+    /// VP8 120, Opus 109; other extension ids; all SSRCs in the offer.
+    Firefox,
+}
+
+impl Dialect {
+    /// The payload type of VP8 or Opus.
+    pub const fn payload_type(self, kind: MediaKind) -> u8 {
+        match (self, kind) {
+            (Self::Chromium, MediaKind::Audio) => 111,
+            (Self::Chromium, MediaKind::Video) => 96,
+            (Self::Firefox, MediaKind::Audio) => 109,
+            (Self::Firefox, MediaKind::Video) => 120,
+        }
+    }
+
+    /// The payload type of VP8's retransmissions.
+    pub const fn rtx_payload_type(self) -> u8 {
+        match self {
+            Self::Chromium => 97,
+            Self::Firefox => 124,
+        }
+    }
+
+    /// The header extensions of an m-line and their ids.
+    pub const fn extensions(self, kind: MediaKind) -> &'static [(u8, ExtensionKind)] {
+        use ExtensionKind::{
+            AbsSendTime, AudioLevel, Mid, PlayoutDelay, RepairedRid, Rid, TransportSequence,
+        };
+        match (self, kind) {
+            (Self::Chromium, MediaKind::Audio) => &[
+                (1, AudioLevel),
+                (2, AbsSendTime),
+                (3, TransportSequence),
+                (4, Mid),
+            ],
+            (Self::Chromium, MediaKind::Video) => &[
+                (2, AbsSendTime),
+                (3, TransportSequence),
+                (5, PlayoutDelay),
+                (4, Mid),
+                (10, Rid),
+                (11, RepairedRid),
+            ],
+            (Self::Firefox, MediaKind::Audio) => {
+                &[(1, AudioLevel), (7, TransportSequence), (3, Mid)]
+            }
+            (Self::Firefox, MediaKind::Video) => &[
+                (4, AbsSendTime),
+                (7, TransportSequence),
+                (6, PlayoutDelay),
+                (3, Mid),
+                (9, Rid),
+                (10, RepairedRid),
+            ],
+        }
+    }
+
+    /// Whether the offer names the SSRCs of simulcast too; Chromium leaves them to the extensions.
+    pub const fn declares_simulcast_ssrcs(self) -> bool {
+        matches!(self, Self::Firefox)
+    }
+}

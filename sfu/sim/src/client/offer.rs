@@ -1,0 +1,151 @@
+//! The text of an offer (RFC 8829 §5.2), as terse as a browser's may be.
+
+use std::fmt::Write;
+use std::net::SocketAddr;
+
+use sfu::parameters::{IceCredentials, MediaKind};
+use sfu_rtp::ExtensionKind;
+
+use super::dialect::Dialect;
+
+/// What an offer says.
+#[derive(Clone, Debug)]
+pub struct Offer<'a> {
+    /// Where the client can be reached.
+    pub address: SocketAddr,
+    /// Its ICE credentials.
+    pub ice: &'a IceCredentials,
+    /// The SHA-256 fingerprint of its certificate, as SDP writes it.
+    pub fingerprint: &'a str,
+    /// Its habits.
+    pub dialect: Dialect,
+    /// Its m-lines.
+    pub lines: &'a [OfferedLine],
+    /// Rises with each offer of a connection.
+    pub version: u32,
+}
+
+/// One m-line.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OfferedLine {
+    /// Its MID.
+    pub mid: String,
+    /// Audio or video.
+    pub kind: MediaKind,
+    /// Present if it sends, else it receives.
+    pub sends: Option<OfferedSender>,
+}
+
+/// What is said of a sender.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct OfferedSender {
+    /// Its RIDs; empty without simulcast.
+    pub rids: Vec<String>,
+    /// (SSRC, SSRC of retransmissions) of each encoding.
+    pub ssrcs: Vec<(u32, Option<u32>)>,
+}
+
+impl Offer<'_> {
+    /// The text.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        let mids: Vec<_> = self.lines.iter().map(|line| line.mid.as_str()).collect();
+        push(&mut text, "v=0");
+        push(
+            &mut text,
+            format!("o=- 1 {} IN IP4 127.0.0.1", self.version),
+        );
+        push(&mut text, "s=-");
+        push(&mut text, "t=0 0");
+        push(&mut text, format!("a=group:BUNDLE {}", mids.join(" ")));
+        push(&mut text, "a=extmap-allow-mixed");
+        push(
+            &mut text,
+            format!("a=fingerprint:sha-256 {}", self.fingerprint),
+        );
+        push(&mut text, format!("a=ice-ufrag:{}", self.ice.ufrag));
+        push(&mut text, format!("a=ice-pwd:{}", self.ice.pwd));
+        push(&mut text, "a=ice-options:trickle");
+        push(&mut text, "a=setup:actpass");
+        for line in self.lines {
+            self.push_line(&mut text, line);
+        }
+        text
+    }
+
+    fn push_line(&self, text: &mut String, line: &OfferedLine) {
+        let payload_type = self.dialect.payload_type(line.kind);
+        let rtx = self.dialect.rtx_payload_type();
+        let (name, formats) = match line.kind {
+            MediaKind::Audio => ("audio", payload_type.to_string()),
+            MediaKind::Video => ("video", format!("{payload_type} {rtx}")),
+        };
+        push(text, format!("m={name} 9 UDP/TLS/RTP/SAVPF {formats}"));
+        push(text, "c=IN IP4 0.0.0.0");
+        push(text, format!("a=mid:{}", line.mid));
+        let (ip, port) = (self.address.ip(), self.address.port());
+        push(
+            text,
+            format!("a=candidate:1 1 udp 2122262783 {ip} {port} typ host"),
+        );
+        push(text, "a=rtcp-mux");
+        push(text, "a=rtcp-rsize");
+        let simulcast = line
+            .sends
+            .as_ref()
+            .is_some_and(|sender| !sender.rids.is_empty());
+        for (id, kind) in self.dialect.extensions(line.kind) {
+            let names_encoding = matches!(kind, ExtensionKind::Rid | ExtensionKind::RepairedRid);
+            if simulcast || !names_encoding {
+                push(text, format!("a=extmap:{id} {}", kind.uri()));
+            }
+        }
+        match line.kind {
+            MediaKind::Audio => {
+                push(text, format!("a=rtpmap:{payload_type} opus/48000/2"));
+                push(text, format!("a=rtcp-fb:{payload_type} transport-cc"));
+                push(
+                    text,
+                    format!("a=fmtp:{payload_type} minptime=10;useinbandfec=1"),
+                );
+            }
+            MediaKind::Video => {
+                push(text, format!("a=rtpmap:{payload_type} VP8/90000"));
+                for feedback in ["goog-remb", "transport-cc", "ccm fir", "nack", "nack pli"] {
+                    push(text, format!("a=rtcp-fb:{payload_type} {feedback}"));
+                }
+                push(text, format!("a=rtpmap:{rtx} rtx/90000"));
+                push(text, format!("a=fmtp:{rtx} apt={payload_type}"));
+            }
+        }
+        match &line.sends {
+            Some(sender) => self.push_sender(text, sender),
+            None => push(text, "a=recvonly"),
+        }
+    }
+
+    fn push_sender(&self, text: &mut String, sender: &OfferedSender) {
+        push(text, "a=sendonly");
+        push(text, "a=msid:stream track");
+        if !sender.rids.is_empty() {
+            for rid in &sender.rids {
+                push(text, format!("a=rid:{rid} send"));
+            }
+            push(text, format!("a=simulcast:send {}", sender.rids.join(";")));
+            if !self.dialect.declares_simulcast_ssrcs() {
+                return;
+            }
+        }
+        for (ssrc, rtx) in &sender.ssrcs {
+            if let Some(rtx) = rtx {
+                push(text, format!("a=ssrc-group:FID {ssrc} {rtx}"));
+                push(text, format!("a=ssrc:{rtx} cname:sim"));
+            }
+            push(text, format!("a=ssrc:{ssrc} cname:sim"));
+        }
+    }
+}
+
+fn push(text: &mut String, line: impl AsRef<str>) {
+    write!(text, "{}\r\n", line.as_ref()).expect("a string takes everything");
+}

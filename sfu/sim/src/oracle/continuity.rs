@@ -1,0 +1,266 @@
+//! With hindsight, in the order of sequence numbers: whether what a slot received is one well-behaved
+//! stream.
+//!
+//! The packets fall into *runs*, each an unbroken stretch of one encoding of one track. Within a run
+//! everything is exact: numbers, timestamps and picture ids keep their distance to the publisher's.
+//! Between runs they go on without a gap. A missing number needs an excuse, which only the network
+//! can give.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use sfu::parameters::MediaKind;
+
+use super::mishaps::Mishaps;
+use super::promise::SlotPromise;
+use super::slot::clock_rate;
+use crate::client::clock::ticks;
+use crate::media::{Stamp, Vp8Ids};
+
+/// A media packet that has arrived.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct Record {
+    pub(super) at: Instant,
+    pub(super) sent_at: Instant,
+    pub(super) timestamp: u32,
+    pub(super) marker: bool,
+    pub(super) retransmitted: bool,
+    pub(super) stamp: Stamp,
+    pub(super) ids: Option<Vp8Ids>,
+}
+
+impl Record {
+    /// Whether the two say the same but for the way they came.
+    pub(super) fn is_same_packet(&self, other: &Self) -> bool {
+        (self.timestamp, self.marker, self.stamp, self.ids)
+            == (other.timestamp, other.marker, other.stamp, other.ids)
+    }
+}
+
+/// What is wrong, and when the packet arrived that shows it.
+type Finding = (Instant, String);
+
+/// Checks everything that arrived before `until`. `changes` are the times at which the slot was
+/// assigned anew or a track muted or unmuted.
+pub(super) fn check(
+    promise: &SlotPromise,
+    records: &BTreeMap<u64, Record>,
+    changes: &[Instant],
+    until: Instant,
+    mishaps: &Mishaps,
+) -> Result<(), Finding> {
+    let last = records.iter().rev().find(|(_, record)| record.at < until);
+    let Some((&last, _)) = last else {
+        return Ok(());
+    };
+    let mut records = records.range(..=last);
+    let Some(mut before) = records.next() else {
+        return Ok(());
+    };
+    let pair = Pair {
+        promise,
+        changes,
+        mishaps,
+    };
+    pair.check_start(before)
+        .map_err(|sentence| (before.1.at, sentence))?;
+    for after in records {
+        let found = pair.check(before, after);
+        found.map_err(|sentence| (after.1.at, sentence))?;
+        before = after;
+    }
+    Ok(())
+}
+
+/// Checks that a stream of its own numbers, that of retransmissions, has no gap without excuse.
+pub(super) fn check_numbers(
+    ssrc: u32,
+    arrived: &[(Instant, u16)],
+    mishaps: &Mishaps,
+) -> Result<(), Finding> {
+    let mut numbers: Vec<(i64, Instant)> = Vec::new();
+    for &(at, wire) in arrived {
+        let number = numbers.last().map_or(i64::from(wire), |&(last, _)| {
+            last + i64::from(wire.wrapping_sub(last as u16) as i16)
+        });
+        numbers.push((number, at));
+    }
+    numbers.sort_unstable();
+    for pair in numbers.windows(2) {
+        let ((before, _), (after, at)) = (pair[0], pair[1]);
+        let missing = (before + 1..after).find(|&number| !mishaps.befell(ssrc, number as u16, at));
+        if let Some(number) = missing {
+            let number = number as u16;
+            return Err((
+                at,
+                format!("retransmission {number} was never sent, but later ones were"),
+            ));
+        }
+    }
+    Ok(())
+}
+
+struct Pair<'a> {
+    promise: &'a SlotPromise,
+    changes: &'a [Instant],
+    mishaps: &'a Mishaps,
+}
+
+impl Pair<'_> {
+    /// The first packet of all.
+    fn check_start(&self, (&number, first): (&u64, &Record)) -> Result<(), String> {
+        let stamp = &first.stamp;
+        let video = self.promise.kind == MediaKind::Video;
+        let starts = stamp.packet == 0 && stamp.is_keyframe();
+        let ssrc = self.promise.ssrc;
+        // If packets before it were lost, nobody can tell where the stream began.
+        if video && !starts && !self.mishaps.befell(ssrc, (number - 1) as u16, first.at) {
+            return Err(format!(
+                "the slot begins with {stamp:?}, which begins no keyframe"
+            ));
+        }
+        Ok(())
+    }
+
+    fn check(&self, before: (&u64, &Record), after: (&u64, &Record)) -> Result<(), String> {
+        let ((&number, before), (&next, after)) = (before, after);
+        let missing = number + 1..next;
+        let lost = missing.clone().filter(|&number| {
+            let befell = |at| self.mishaps.befell(self.promise.ssrc, number as u16, at);
+            befell(before.at) || befell(after.at)
+        });
+        let unexplained = (missing.end - missing.start) as usize - lost.count();
+        match is_one_run(number, before, next, after) {
+            true => self.check_run(before, after, next - number, unexplained),
+            false => self.check_switch(before, after, missing.end - missing.start, unexplained),
+        }
+        .map_err(|sentence| format!("{sentence}; between {before:?} and {after:?}"))
+    }
+
+    /// Two packets of one run.
+    fn check_run(
+        &self,
+        before: &Record,
+        after: &Record,
+        apart: u64,
+        unexplained: usize,
+    ) -> Result<(), String> {
+        let (from, to) = (&before.stamp, &after.stamp);
+        let sent = (from.sequence + 1..to.sequence).filter(|&sequence| {
+            let about = before.at.max(after.at);
+            self.mishaps.befell(from.ssrc, sequence as u16, about)
+        });
+        let lost_upstream = sent.count();
+        if unexplained > lost_upstream {
+            return Err(format!(
+                "of the numbers between, {unexplained} were not lost on the way here, and only \
+                 {lost_upstream} on the way to the server"
+            ));
+        }
+        let padding = u64::from(to.sequence - from.sequence) - u64::from(to.number - from.number);
+        let excess = apart - u64::from(to.number - from.number);
+        if excess > padding.min(lost_upstream as u64) {
+            return Err(format!("{excess} numbers were skipped for nothing"));
+        }
+
+        let rate = clock_rate(self.promise.kind);
+        let passed = ticks(to.captured, rate).wrapping_sub(ticks(from.captured, rate));
+        let shown = after.timestamp.wrapping_sub(before.timestamp);
+        if passed != shown {
+            return Err(format!("timestamps went on by {shown} instead of {passed}"));
+        }
+        if let (Some(old), Some(new)) = (before.ids, after.ids) {
+            let pictures = new.picture_id.wrapping_sub(old.picture_id) & 0x7fff;
+            if u32::from(pictures) != (to.frame - from.frame) & 0x7fff {
+                return Err("picture ids do not go on as the publisher's".to_owned());
+            }
+            if new.tl0.wrapping_sub(old.tl0) != to.tl0.wrapping_sub(from.tl0) {
+                return Err("TL0PICIDX does not go on as the publisher's".to_owned());
+            }
+        }
+        self.check_marker(after)
+    }
+
+    /// The last known packet of a run and the first known one of the next.
+    fn check_switch(
+        &self,
+        before: &Record,
+        after: &Record,
+        missing: u64,
+        unexplained: usize,
+    ) -> Result<(), String> {
+        let (from, to) = (&before.stamp, &after.stamp);
+        let video = self.promise.kind == MediaKind::Video;
+        let same_encoding = from.ssrc == to.ssrc;
+        let slack = before.sent_at.min(after.sent_at)..=before.sent_at.max(after.sent_at);
+        if same_encoding && !self.changes.iter().any(|at| slack.contains(at)) {
+            return Err("the source was interrupted, and nobody asked for it".to_owned());
+        }
+        // The old run may have gone on for a little while, with packets that were lost upstream.
+        let tail = (1..=missing as u32).filter(|ahead| {
+            let sequence = from.sequence.wrapping_add(*ahead) as u16;
+            self.mishaps.befell(from.ssrc, sequence, before.at)
+        });
+        let head = (1..=missing as u32).filter(|behind| {
+            let sequence = to.sequence.wrapping_sub(*behind) as u16;
+            self.mishaps.befell(to.ssrc, sequence, after.at)
+        });
+        let upstream = tail.count() + head.count();
+        if unexplained > upstream {
+            return Err(format!(
+                "the source changed, and {unexplained} numbers were skipped"
+            ));
+        }
+        // Without loss, the first packet of a run is the first of a keyframe.
+        let starts = to.is_keyframe() && u64::from(to.packet) <= missing;
+        if video && !starts && missing == 0 {
+            return Err("the source changed, and not at a keyframe".to_owned());
+        }
+
+        let shown = after.timestamp.wrapping_sub(before.timestamp) as i32;
+        if shown <= 0 {
+            return Err(format!(
+                "the source changed, and timestamps went on by {shown}"
+            ));
+        }
+        let rate = f64::from(clock_rate(self.promise.kind));
+        let shown = f64::from(shown) / rate;
+        let passed = to.captured.as_secs_f64() - from.captured.as_secs_f64();
+        if (shown - passed).abs() > LARGEST_JUMP.as_secs_f64() {
+            return Err(format!(
+                "the source changed, and timestamps went on by {shown:.3} s while {passed:.3} s passed"
+            ));
+        }
+        if let (Some(old), Some(new)) = (before.ids, after.ids) {
+            let pictures = new.picture_id.wrapping_sub(old.picture_id) & 0x7fff;
+            let tl0 = new.tl0.wrapping_sub(old.tl0);
+            // Every missing number may have been a picture of its own.
+            let most = missing + 1;
+            if pictures == 0 || u64::from(pictures) > most || tl0 == 0 || u64::from(tl0) > most {
+                return Err("the source changed, and picture ids do not run on".to_owned());
+            }
+        }
+        self.check_marker(after)
+    }
+
+    fn check_marker(&self, record: &Record) -> Result<(), String> {
+        let last = record.stamp.packet + 1 == record.stamp.packets;
+        if self.promise.kind == MediaKind::Video && record.marker != last {
+            return Err("the marker bit is not at the end of the frame".to_owned());
+        }
+        Ok(())
+    }
+}
+
+/// Whether two packets that lie next to each other belong to one run: the receiver's numbers moved
+/// on at least as far as the publisher's.
+fn is_one_run(number: u64, before: &Record, next: u64, after: &Record) -> bool {
+    let (from, to) = (&before.stamp, &after.stamp);
+    from.ssrc == to.ssrc
+        && to.number > from.number
+        && next - number >= u64::from(to.number - from.number)
+}
+
+/// How far timestamps and time may part at a change of source: the server knows when packets
+/// arrived, not when they were captured.
+const LARGEST_JUMP: Duration = Duration::from_millis(500);

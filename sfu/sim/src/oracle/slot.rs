@@ -1,0 +1,377 @@
+//! One slot of a receiver: what may arrive in it, packet by packet.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use rtcp::sender_report::SenderReport;
+use rtp::Packet;
+use sfu::parameters::MediaKind;
+use sfu_rtp::{ExtensionKind, NtpTime};
+
+use super::Transit;
+use super::continuity::{self, Record};
+use super::decoder::{Decoder, ShownFrame};
+use super::lips::CaptureOffset;
+use super::mishaps::Mishaps;
+use super::promise::SlotPromise;
+use super::witness::Witness;
+use crate::media::{Damage, Label, Stamp, Vp8Ids, read_opus, read_vp8};
+
+/// The oracle of one slot.
+#[derive(Debug)]
+pub struct SlotOracle {
+    promise: SlotPromise,
+    /// What the slot shows since when; the newest last.
+    assignments: Vec<(Instant, Option<Label>)>,
+    /// When its tracks were muted or not; the newest last.
+    mutes: Vec<(Instant, Label, bool)>,
+    /// All media packets, by unwrapped number.
+    records: BTreeMap<u64, Record>,
+    highest: Option<u64>,
+    /// The numbers of the retransmission stream, in the order of arrival.
+    rtx_numbers: Vec<(Instant, u16)>,
+    decoder: Decoder,
+    last_report: Option<SenderReport>,
+    /// What was counted; the client adds what it asks for.
+    pub statistics: SlotStatistics,
+}
+
+/// What a slot has seen.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct SlotStatistics {
+    /// Media packets that arrived for the first time.
+    pub packets: u64,
+    /// Of those, the ones that came as retransmissions.
+    pub recovered: u64,
+    /// Retransmissions of what had arrived already.
+    pub needless_retransmissions: u64,
+    /// Bytes of payload.
+    pub bytes: u64,
+    /// Sequence numbers asked for again.
+    pub nacked: u64,
+    /// Keyframes asked for.
+    pub keyframe_requests: u64,
+    /// Sender reports.
+    pub sender_reports: u64,
+}
+
+/// What a packet is to its slot.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Accepted {
+    /// Its unwrapped media sequence number.
+    pub sequence: u64,
+    /// Whether it is the first with this number.
+    pub fresh: bool,
+    /// Whether it came as a retransmission.
+    pub retransmitted: bool,
+}
+
+impl SlotOracle {
+    pub(super) fn new(promise: SlotPromise) -> Self {
+        Self {
+            decoder: Decoder::new(promise.kind),
+            promise,
+            assignments: Vec::new(),
+            mutes: Vec::new(),
+            records: BTreeMap::new(),
+            highest: None,
+            rtx_numbers: Vec::new(),
+            last_report: None,
+            statistics: SlotStatistics::default(),
+        }
+    }
+
+    /// What was promised of it.
+    pub fn promise(&self) -> &SlotPromise {
+        &self.promise
+    }
+
+    /// What the slot shows now.
+    pub fn shows(&self) -> Option<Label> {
+        self.assignments.last().and_then(|(_, shows)| *shows)
+    }
+
+    /// Everything that could be decoded, in order.
+    pub fn shown(&self) -> impl Iterator<Item = &ShownFrame> {
+        self.decoder.shown().iter()
+    }
+
+    /// Whether a receiver would ask for a keyframe now.
+    pub fn wants_keyframe(&self, now: Instant) -> bool {
+        self.decoder.wants_keyframe(now)
+    }
+
+    /// Packets that arrived, the highest number, and those that were expected since the first.
+    pub fn received_and_expected(&self) -> Option<(u64, u64, u64)> {
+        let (first, _) = self.records.first_key_value()?;
+        let highest = self.highest?;
+        Some((self.records.len() as u64, highest, highest - first + 1))
+    }
+
+    pub(super) fn promise_again(&self, witness: &Witness, now: Instant, promise: SlotPromise) {
+        if promise != self.promise {
+            let sentence = format_args!("a later answer changes it: {promise:?}");
+            witness.object(now, &self.promise.mid, sentence);
+        }
+    }
+
+    pub(super) fn assigned(&mut self, now: Instant, shows: Option<Label>) {
+        self.assignments.push((now, shows));
+        self.decoder.source_changed(now);
+    }
+
+    pub(super) fn muted(&mut self, now: Instant, track: Label, muted: bool) {
+        self.mutes.push((now, track, muted));
+    }
+
+    pub(super) fn on_packet(
+        &mut self,
+        witness: &Witness,
+        transit: Transit,
+        packet: &Packet,
+        rtx: bool,
+    ) -> Accepted {
+        let object = |sentence: &dyn std::fmt::Display| -> ! {
+            witness.object(transit.at, &self.promise.mid, sentence)
+        };
+        if let Err(sentence) = self.check_header(packet, rtx) {
+            object(&sentence);
+        }
+        if rtx {
+            self.rtx_numbers
+                .push((transit.at, packet.header.sequence_number));
+        }
+        let (wire, payload) = match rtx {
+            false => (packet.header.sequence_number, packet.payload.clone()),
+            true => match packet.payload.split_first_chunk::<2>() {
+                Some((original, _)) => (u16::from_be_bytes(*original), packet.payload.slice(2..)),
+                None => object(&"a retransmission holds nothing"),
+            },
+        };
+        let (stamp, ids) = match self.read(&payload) {
+            Ok(read) => read,
+            Err(damage) => object(&damage),
+        };
+        let sequence = self.unwrap(wire);
+        let record = Record {
+            at: transit.at,
+            sent_at: transit.sent_at,
+            timestamp: packet.header.timestamp,
+            marker: packet.header.marker,
+            retransmitted: rtx,
+            stamp,
+            ids,
+        };
+        if let Some(known) = self.records.get(&sequence) {
+            if !known.is_same_packet(&record) {
+                let sentence = format!("number {wire} was {known:?} and is now {record:?}");
+                object(&sentence);
+            }
+            self.statistics.needless_retransmissions += u64::from(rtx);
+            return Accepted {
+                sequence,
+                fresh: false,
+                retransmitted: rtx,
+            };
+        }
+        if let Err(sentence) = self.check_source(&record) {
+            object(&sentence);
+        }
+        self.statistics.recovered += u64::from(rtx);
+        self.statistics.packets += 1;
+        self.statistics.bytes += payload.len() as u64;
+        self.highest = self.highest.max(Some(sequence));
+        self.decoder.on_packet(transit.at, sequence, &stamp);
+        self.records.insert(sequence, record);
+        Accepted {
+            sequence,
+            fresh: true,
+            retransmitted: rtx,
+        }
+    }
+
+    /// Takes a sender report. Returns where on the server's clock the slot's source captures, if that
+    /// can be told.
+    pub(super) fn on_sender_report(
+        &mut self,
+        witness: &Witness,
+        transit: Transit,
+        report: &SenderReport,
+    ) -> Option<CaptureOffset> {
+        let object = |sentence: &dyn std::fmt::Display| -> ! {
+            witness.object(transit.at, &self.promise.mid, sentence)
+        };
+        self.statistics.sender_reports += 1;
+        if let Some(last) = self.last_report.replace(report.clone()) {
+            let ntp = NtpTime::new(report.ntp_time);
+            if ntp.diff(NtpTime::new(last.ntp_time)) <= 0 {
+                object(&"a sender report is not later than the one before it");
+            }
+            let more = |now: u32, before: u32| now.wrapping_sub(before) < 1 << 31;
+            if !more(report.packet_count, last.packet_count)
+                || !more(report.octet_count, last.octet_count)
+            {
+                object(&"a sender report counts less than the one before it");
+            }
+        }
+        // The newest packet that was sent before the report.
+        let newest = self.records.values().rev().take(REPORT_LOOKBACK);
+        let newest = newest.filter(|record| record.sent_at <= transit.sent_at);
+        let newest = newest.max_by_key(|record| record.stamp.captured)?;
+        let ticks = f64::from(newest.timestamp.wrapping_sub(report.rtp_time) as i32);
+        let after_report = ticks / f64::from(clock_rate(self.promise.kind));
+        let reported = report.ntp_time as f64 / NTP_UNITS_PER_SECOND;
+        Some(CaptureOffset {
+            label: newest.stamp.label,
+            seconds: reported + after_report - newest.stamp.captured.as_secs_f64(),
+        })
+    }
+
+    pub(super) fn finish(&self, witness: &Witness, now: Instant, mishaps: &Mishaps) {
+        let changes: Vec<Instant> = {
+            let assignments = self.assignments.iter().map(|(at, _)| *at);
+            assignments
+                .chain(self.mutes.iter().map(|(at, _, _)| *at))
+                .collect()
+        };
+        continuity::check(
+            &self.promise,
+            &self.records,
+            &changes,
+            now - SETTLING,
+            mishaps,
+        )
+        .unwrap_or_else(|(at, sentence)| witness.object(at, &self.promise.mid, sentence));
+        let rtx_ssrc = self.promise.rtx_ssrc.unwrap_or_default();
+        continuity::check_numbers(rtx_ssrc, &self.rtx_numbers, mishaps)
+            .unwrap_or_else(|(at, sentence)| witness.object(at, &self.promise.mid, sentence));
+    }
+
+    fn check_header(&self, packet: &Packet, rtx: bool) -> Result<(), String> {
+        let header = &packet.header;
+        let payload_type = header.payload_type;
+        let known = match rtx {
+            false => self.promise.payload_types.contains_key(&payload_type),
+            true => {
+                let mut types = self.promise.payload_types.values();
+                types.any(|rtx| *rtx == Some(payload_type))
+            }
+        };
+        if !known {
+            return Err(format!(
+                "payload type {payload_type} was not negotiated here"
+            ));
+        }
+        if header.padding || packet.payload.is_empty() {
+            return Err("a packet of padding".to_owned());
+        }
+        for extension in &header.extensions {
+            let Some(kind) = self.promise.extensions.get(&extension.id) else {
+                return Err(format!(
+                    "header extension {} was not negotiated here",
+                    extension.id
+                ));
+            };
+            check_extension(*kind, &extension.payload, &self.promise.mid)?;
+        }
+        Ok(())
+    }
+
+    fn read(&self, payload: &Bytes) -> Result<(Stamp, Option<Vp8Ids>), Damage> {
+        match self.promise.kind {
+            MediaKind::Audio => read_opus(payload).map(|stamp| (stamp, None)),
+            MediaKind::Video => read_vp8(payload).map(|view| (view.stamp, Some(view.ids))),
+        }
+    }
+
+    fn unwrap(&self, wire: u16) -> u64 {
+        match self.highest {
+            None => FIRST_CYCLE + u64::from(wire),
+            Some(highest) => {
+                let ahead = wire.wrapping_sub(highest as u16) as i16;
+                highest.wrapping_add_signed(i64::from(ahead))
+            }
+        }
+    }
+
+    /// Whether the slot may show this now.
+    fn check_source(&self, record: &Record) -> Result<(), String> {
+        let label = record.stamp.label;
+        if record.retransmitted {
+            // It was sent before, and who has seen it once may see it again.
+            return Ok(());
+        }
+        let at = record.sent_at;
+        let mut allowed = false;
+        for (since, shows) in self
+            .assignments
+            .iter()
+            .rev()
+            .filter(|(since, _)| *since <= at)
+        {
+            allowed = *shows == Some(label);
+            // What was decided before the change, but in the same turn, leaves with it.
+            if allowed || *since < at {
+                break;
+            }
+        }
+        if !allowed {
+            let shows = self.shows();
+            return Err(format!(
+                "a packet of {label} was sent while the slot shows {shows:?}"
+            ));
+        }
+        let mut mutes = self.mutes.iter().rev();
+        let mute = mutes.find(|(since, track, _)| *track == label && *since + PIPE_TIME < at);
+        match mute {
+            Some((since, _, true)) => Err(format!(
+                "a packet of {label} was sent {:?} after the track was muted",
+                at - *since
+            )),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn check_extension(kind: ExtensionKind, value: &[u8], mid: &str) -> Result<(), String> {
+    let sizes: &[usize] = match kind {
+        ExtensionKind::Mid if value == mid.as_bytes() => return Ok(()),
+        ExtensionKind::Mid => {
+            let value = String::from_utf8_lossy(value);
+            return Err(format!("a packet claims to belong to m-line {value}"));
+        }
+        ExtensionKind::AudioLevel => &[1],
+        ExtensionKind::TransportSequence => &[2],
+        ExtensionKind::AbsSendTime | ExtensionKind::PlayoutDelay => &[3],
+        ExtensionKind::VideoOrientation => &[1],
+        ExtensionKind::AbsCaptureTime => &[8, 16],
+        ExtensionKind::DependencyDescriptor => return Ok(()),
+        other => return Err(format!("a receiver is told {other:?}")),
+    };
+    match sizes.contains(&value.len()) {
+        true => Ok(()),
+        false => Err(format!("{kind:?} has {} bytes", value.len())),
+    }
+}
+
+pub(super) const fn clock_rate(kind: MediaKind) -> u32 {
+    match kind {
+        MediaKind::Audio => 48_000,
+        MediaKind::Video => 90_000,
+    }
+}
+
+const NTP_UNITS_PER_SECOND: f64 = 4_294_967_296.0;
+
+/// Unwrapped numbers begin here, so that what arrives before the first stays positive.
+const FIRST_CYCLE: u64 = 1 << 16;
+
+/// How far back a report looks for the packet that it speaks of.
+const REPORT_LOOKBACK: usize = 64;
+
+/// What a packet that was decided on before a mute may take through a pipe to be sent.
+const PIPE_TIME: Duration = Duration::from_millis(20);
+
+/// Gaps in the last moments may be packets that are still under way.
+const SETTLING: Duration = Duration::from_secs(1);

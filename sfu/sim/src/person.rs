@@ -1,0 +1,247 @@
+//! Who takes part in a scenario: what they publish, how many slots they have, and what their network
+//! is like. Plain data, made fluently.
+
+use std::time::Duration;
+
+use sfu::parameters::MediaKind;
+use sfu::room::{Grants, TrackSource, Viewing};
+
+use crate::client::dialect::Dialect;
+use crate::media::EncoderSettings;
+use crate::network::Link;
+
+/// A person who will join a room.
+#[derive(Clone, Debug)]
+pub struct Person {
+    /// How its browser numbers payload types and extensions.
+    pub dialect: Dialect,
+    /// The SRTP profiles that its browser offers.
+    pub protection: Protection,
+    /// What it publishes, in the order of its offer.
+    pub sources: Vec<Source>,
+    /// How many sound slots it offers.
+    pub audio_slots: usize,
+    /// How many picture slots it offers.
+    pub video_slots: usize,
+    /// The link by which it sends.
+    pub uplink: Link,
+    /// The link by which it receives.
+    pub downlink: Link,
+    /// What it may do.
+    pub grants: Grants,
+    /// What its slots are for.
+    pub viewing: Viewing,
+    /// The worker that serves it; `None`: the world chooses.
+    pub worker: Option<usize>,
+}
+
+/// Which SRTP profiles a client offers.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Protection {
+    /// AEAD_AES_128_GCM and AES128_CM_HMAC_SHA1_80, the latter first, as Chromium does.
+    Both,
+    /// AES128_CM_HMAC_SHA1_80 only.
+    Sha1Only,
+}
+
+/// A track to publish.
+#[derive(Clone, PartialEq, Debug)]
+pub struct Source {
+    /// What it shows.
+    pub kind: TrackSource,
+    /// Its encodings; of sound none, of pictures one or, with simulcast, several.
+    pub layers: Vec<LayerSettings>,
+    /// Whether it begins muted.
+    pub muted: bool,
+}
+
+/// One encoding of a video track.
+#[derive(Clone, PartialEq, Debug)]
+pub struct LayerSettings {
+    /// Its RID; without one there is no simulcast.
+    pub rid: Option<&'static str>,
+    /// How it is coded.
+    pub encoder: EncoderSettings,
+    /// Whether it sends from the beginning.
+    pub active: bool,
+}
+
+impl Person {
+    /// Somebody with Chromium, a link of 10 ms each way, and nothing to show or to see.
+    pub fn nobody() -> Self {
+        Self {
+            dialect: Dialect::Chromium,
+            protection: Protection::Both,
+            sources: Vec::new(),
+            audio_slots: 0,
+            video_slots: 0,
+            uplink: Link::delayed(LINK_DELAY),
+            downlink: Link::delayed(LINK_DELAY),
+            grants: Grants::CONFERENCE,
+            viewing: Viewing::Everyone,
+            worker: None,
+        }
+    }
+
+    /// Somebody in a conference: microphone, camera and four slots of each kind.
+    pub fn talker() -> Self {
+        Self::nobody().microphone().camera(300_000).slots(4)
+    }
+
+    /// Somebody who only watches, through four slots of each kind.
+    pub fn viewer() -> Self {
+        Self::nobody().slots(4)
+    }
+
+    /// This, with a microphone.
+    #[must_use]
+    pub fn microphone(self) -> Self {
+        self.source(TrackSource::Microphone, Vec::new())
+    }
+
+    /// This, with a camera that sends one encoding of so many bits per second.
+    #[must_use]
+    pub fn camera(self, bitrate: u32) -> Self {
+        let layer = LayerSettings {
+            rid: None,
+            encoder: encoder(bitrate, (640, 360)),
+            active: true,
+        };
+        self.source(TrackSource::Camera, vec![layer])
+    }
+
+    /// This, with a camera that sends simulcast of so many bits per second each, the lowest first.
+    #[must_use]
+    pub fn simulcast(self, bitrates: &[u32]) -> Self {
+        let layers = bitrates.iter().enumerate().map(|(index, &bitrate)| {
+            let scale = 1 << index;
+            LayerSettings {
+                rid: Some(RIDS[index]),
+                encoder: encoder(bitrate, (320 * scale, 180 * scale)),
+                active: true,
+            }
+        });
+        let layers = layers.collect();
+        self.source(TrackSource::Camera, layers)
+    }
+
+    /// This, with a shared screen.
+    #[must_use]
+    pub fn screen(self, bitrate: u32) -> Self {
+        let layer = LayerSettings {
+            rid: None,
+            encoder: EncoderSettings {
+                frame_rate: 10,
+                ..encoder(bitrate, (1_920, 1_080))
+            },
+            active: true,
+        };
+        self.source(TrackSource::Screen, vec![layer])
+    }
+
+    /// This, with one more track.
+    #[must_use]
+    pub fn source(mut self, kind: TrackSource, layers: Vec<LayerSettings>) -> Self {
+        self.sources.push(Source {
+            kind,
+            layers,
+            muted: false,
+        });
+        self
+    }
+
+    /// This, with `layers` temporal layers in every encoding.
+    #[must_use]
+    pub fn temporal_layers(mut self, layers: u8) -> Self {
+        for layer in self
+            .sources
+            .iter_mut()
+            .flat_map(|source| &mut source.layers)
+        {
+            layer.encoder.temporal_layers = layers;
+        }
+        self
+    }
+
+    /// This, with the layer of this RID silent until the scenario starts it.
+    #[must_use]
+    pub fn without_layer(mut self, rid: &str) -> Self {
+        for layer in self
+            .sources
+            .iter_mut()
+            .flat_map(|source| &mut source.layers)
+        {
+            layer.active &= layer.rid != Some(rid);
+        }
+        self
+    }
+
+    /// This, with so many slots of each kind.
+    #[must_use]
+    pub fn slots(self, pairs: usize) -> Self {
+        Self {
+            audio_slots: pairs,
+            video_slots: pairs,
+            ..self
+        }
+    }
+
+    /// This, with Firefox.
+    #[must_use]
+    pub fn firefox(self) -> Self {
+        Self {
+            dialect: Dialect::Firefox,
+            ..self
+        }
+    }
+
+    /// This, offering no AES-GCM.
+    #[must_use]
+    pub fn sha1_only(self) -> Self {
+        Self {
+            protection: Protection::Sha1Only,
+            ..self
+        }
+    }
+
+    /// This, with the same link both ways.
+    #[must_use]
+    pub fn link(self, link: Link) -> Self {
+        Self {
+            uplink: link,
+            downlink: link,
+            ..self
+        }
+    }
+
+    /// This, on the worker with this index.
+    #[must_use]
+    pub fn on_worker(self, worker: usize) -> Self {
+        Self {
+            worker: Some(worker),
+            ..self
+        }
+    }
+}
+
+impl Source {
+    /// Sound or pictures.
+    pub fn media_kind(&self) -> MediaKind {
+        self.kind.kind()
+    }
+}
+
+fn encoder(bitrate: u32, size: (u16, u16)) -> EncoderSettings {
+    EncoderSettings {
+        bitrate,
+        frame_rate: 30,
+        size,
+        temporal_layers: 1,
+    }
+}
+
+/// The names that applications commonly give, the lowest first.
+const RIDS: [&str; 4] = ["q", "h", "f", "u"];
+
+/// Each way: a server in the same region.
+const LINK_DELAY: Duration = Duration::from_millis(10);

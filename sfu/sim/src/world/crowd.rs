@@ -1,0 +1,196 @@
+//! The people of a world, found by address, participant or peer, and woken when they are due.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Instant;
+
+use sfu::id::{ParticipantId, PeerId};
+use sfu::room::{AnsweredTrack, LeaveReason, Notification};
+
+use crate::client::Client;
+use crate::network::Arrival;
+use crate::oracle::Transit;
+use crate::person::Person;
+
+/// A person, by the order of joining, from 0.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
+pub struct PersonId(pub(super) usize);
+
+/// A person who is, or was, in the world.
+pub(super) struct Member {
+    pub(super) person: Person,
+    pub(super) client: Client,
+    pub(super) participant: ParticipantId,
+    pub(super) peer: PeerId,
+    pub(super) worker: usize,
+    /// Its tracks, in the order of its offer.
+    pub(super) tracks: Vec<AnsweredTrack>,
+    pub(super) notifications: Vec<Notification>,
+    /// Set when the room has let it go.
+    pub(super) closed: Option<LeaveReason>,
+    /// Whether it has left, or its device is dead.
+    pub(super) gone: bool,
+    due: Option<Instant>,
+}
+
+/// All of them.
+#[derive(Default)]
+pub(super) struct Crowd {
+    members: Vec<Member>,
+    by_address: HashMap<SocketAddr, usize>,
+    by_participant: HashMap<ParticipantId, usize>,
+    by_peer: HashMap<PeerId, usize>,
+    /// When members are due; entries that a member knows nothing of any more are ignored.
+    due: BinaryHeap<Reverse<(Instant, usize)>>,
+    /// Members who may have something to send.
+    touched: Vec<usize>,
+    moves: u16,
+}
+
+impl Crowd {
+    /// The address of the next person to come.
+    pub(super) fn next_address(&self) -> SocketAddr {
+        let number = self.members.len() as u16;
+        let [high, low] = number.to_be_bytes();
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, high, low, 1)), 50_000)
+    }
+
+    /// The number of the next person to come.
+    pub(super) fn next_id(&self) -> PersonId {
+        PersonId(self.members.len())
+    }
+
+    pub(super) fn add(
+        &mut self,
+        person: Person,
+        client: Client,
+        participant: ParticipantId,
+        peer: PeerId,
+        worker: usize,
+    ) -> PersonId {
+        let id = self.next_id();
+        self.by_address.insert(client.address(), id.0);
+        self.by_participant.insert(participant, id.0);
+        self.by_peer.insert(peer, id.0);
+        self.members.push(Member {
+            person,
+            client,
+            participant,
+            peer,
+            worker,
+            tracks: Vec::new(),
+            notifications: Vec::new(),
+            closed: None,
+            gone: false,
+            due: None,
+        });
+        id
+    }
+
+    pub(super) fn member(&self, id: PersonId) -> &Member {
+        &self.members[id.0]
+    }
+
+    /// A member to do something with; it is looked after at the end of the turn.
+    pub(super) fn member_mut(&mut self, id: PersonId) -> &mut Member {
+        self.touched.push(id.0);
+        &mut self.members[id.0]
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (PersonId, &Member)> {
+        self.members
+            .iter()
+            .enumerate()
+            .map(|(index, member)| (PersonId(index), member))
+    }
+
+    /// Those who have neither left nor died nor been let go.
+    pub(super) fn present(&self) -> Vec<PersonId> {
+        let present = self
+            .iter()
+            .filter(|(_, member)| !member.gone && member.closed.is_none());
+        present.map(|(id, _)| id).collect()
+    }
+
+    /// Everybody, to be told something.
+    pub(super) fn clients_mut(&mut self) -> impl Iterator<Item = &mut Client> {
+        self.members.iter_mut().map(|member| &mut member.client)
+    }
+
+    pub(super) fn with_peer(&mut self, peer: PeerId) -> Option<&mut Member> {
+        self.by_peer
+            .get(&peer)
+            .map(|&index| &mut self.members[index])
+    }
+
+    /// A new address for a member.
+    pub(super) fn relocate(&mut self, now: Instant, id: PersonId) -> (SocketAddr, SocketAddr) {
+        self.moves += 1;
+        let before = self.members[id.0].client.address();
+        let after = SocketAddr::new(before.ip(), before.port() + self.moves);
+        self.by_address.remove(&before);
+        self.by_address.insert(after, id.0);
+        self.member_mut(id).client.move_to(now, after);
+        (before, after)
+    }
+
+    pub(super) fn handle_arrival(&mut self, transit: Transit, arrival: &Arrival) {
+        if let Some(&index) = self.by_address.get(&arrival.to) {
+            let client = &mut self.members[index].client;
+            client.handle_datagram(transit, arrival.from, &arrival.bytes);
+            self.touched.push(index);
+        }
+    }
+
+    /// Serves whoever is due. Returns whether anybody was.
+    pub(super) fn handle_due(&mut self, now: Instant) -> bool {
+        let mut busy = false;
+        while let Some(&Reverse((at, index))) = self.due.peek() {
+            if at > now {
+                break;
+            }
+            self.due.pop();
+            let member = &mut self.members[index];
+            if member.due == Some(at) {
+                member.due = None;
+                member.client.handle_deadline(now);
+                self.touched.push(index);
+                busy = true;
+            }
+        }
+        busy
+    }
+
+    /// Takes what members want to send, and notes when they are due again.
+    pub(super) fn flush(&mut self, send: &mut impl FnMut(SocketAddr, SocketAddr, Vec<u8>)) {
+        let mut touched = std::mem::take(&mut self.touched);
+        for index in touched.drain(..) {
+            let member = &mut self.members[index];
+            let from = member.client.address();
+            while let Some((to, bytes)) = member.client.poll_transmit() {
+                send(from, to, bytes);
+            }
+            let due = member.client.next_deadline();
+            if due != member.due {
+                member.due = due;
+                self.due.extend(due.map(|at| Reverse((at, index))));
+            }
+        }
+        self.touched = touched;
+    }
+
+    pub(super) fn next_at(&self) -> Option<Instant> {
+        self.due.peek().map(|Reverse((at, _))| *at)
+    }
+
+    pub(super) fn notify(&mut self, to: ParticipantId, notification: Notification) {
+        if let Some(&index) = self.by_participant.get(&to) {
+            let member = &mut self.members[index];
+            if let Notification::Closed { reason } = &notification {
+                member.closed = Some(*reason);
+            }
+            member.notifications.push(notification);
+        }
+    }
+}

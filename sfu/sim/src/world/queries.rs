@@ -1,0 +1,71 @@
+//! What a scenario may ask of its world.
+
+use sfu::counters::Counters;
+use sfu::engine::DebugState;
+use sfu::room::{LeaveReason, Notification, TrackSource};
+
+use super::World;
+use super::crowd::PersonId;
+use crate::client::Client;
+use crate::client::sender::{Sender, SenderStatistics};
+use crate::oracle::Watch;
+
+impl World {
+    /// What `viewer` has shown of a track of `publisher`.
+    pub fn watch(&self, viewer: PersonId, publisher: PersonId, source: TrackSource) -> Watch {
+        let label = self.label(publisher, source);
+        self.client(viewer).oracle().watch(label)
+    }
+
+    /// What `viewer` has shown of the camera of `publisher`.
+    pub fn camera(&self, viewer: PersonId, publisher: PersonId) -> Watch {
+        self.watch(viewer, publisher, TrackSource::Camera)
+    }
+
+    /// What `viewer` has heard of the microphone of `publisher`.
+    pub fn microphone(&self, viewer: PersonId, publisher: PersonId) -> Watch {
+        self.watch(viewer, publisher, TrackSource::Microphone)
+    }
+
+    /// Somebody's client.
+    pub fn client(&self, id: PersonId) -> &Client {
+        &self.crowd.member(id).client
+    }
+
+    /// Somebody's client, to do something with.
+    pub fn client_mut(&mut self, id: PersonId) -> &mut Client {
+        &mut self.crowd.member_mut(id).client
+    }
+
+    /// The sender of a track.
+    pub fn sender_mut(&mut self, id: PersonId, source: TrackSource) -> &mut Sender {
+        let place = usize::from(self.label(id, source).source);
+        &mut self.client_mut(id).senders_mut()[place]
+    }
+
+    /// What the sender of a track has seen and done.
+    pub fn sender_statistics(&self, id: PersonId, source: TrackSource) -> SenderStatistics {
+        let place = usize::from(self.label(id, source).source);
+        self.client(id).senders()[place].statistics()
+    }
+
+    /// Everything that somebody was told by the room.
+    pub fn notifications(&self, id: PersonId) -> &[Notification] {
+        &self.crowd.member(id).notifications
+    }
+
+    /// Why the room has let somebody go, if it has.
+    pub fn let_go(&self, id: PersonId) -> Option<LeaveReason> {
+        self.crowd.member(id).closed
+    }
+
+    /// What a worker has counted.
+    pub fn counters(&self, worker: usize) -> &Counters {
+        self.node.counters(worker)
+    }
+
+    /// What the engines hold, by worker.
+    pub fn debug_states(&self) -> Vec<DebugState> {
+        self.node.debug_states().collect()
+    }
+}

@@ -1,0 +1,319 @@
+//! What people do: join, offer, mute, move, leave. What signaling does in production, without its
+//! transport.
+
+use std::collections::HashMap;
+
+use rand::Rng;
+use rand::SeedableRng;
+use rand::rngs::SmallRng;
+use sfu::id::{ParticipantId, PeerId, TrackId};
+use sfu::parameters::{IceCredentials, PeerParameters};
+use sfu::room::{
+    DisplayName, LeaveReason, Profile, Refusal, Subscription, TrackDeclaration, TrackSource,
+};
+use sfu::sdp::{CodecPolicy, LocalDescription, Offer, answer};
+use sfu_rtp::Mid;
+
+use super::World;
+use super::crowd::PersonId;
+use super::node::{Applied, worker_id};
+use crate::client::Client;
+use crate::media::Label;
+use crate::oracle::Witness;
+use crate::person::Person;
+
+/// The names that the control plane has given out.
+#[derive(Default)]
+pub(super) struct Names {
+    next: u64,
+    tracks: HashMap<TrackId, Label>,
+    /// What the last answer of each peer meant.
+    negotiated: HashMap<PeerId, Negotiation>,
+}
+
+struct Negotiation {
+    parameters: PeerParameters,
+    version: u64,
+}
+
+/// How somebody goes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Departed {
+    /// Says goodbye to the room and closes the connection.
+    Politely,
+    /// Closes the connection; the room hears of it from the media server.
+    ByClosing,
+    /// Falls silent.
+    Silently,
+}
+
+impl World {
+    /// Somebody joins and connects.
+    ///
+    /// # Panics
+    /// If the room refuses.
+    pub fn join(&mut self, person: Person) -> PersonId {
+        self.try_join(person).expect("the room lets people in")
+    }
+
+    /// Somebody joins and connects.
+    ///
+    /// # Errors
+    /// Why the room refuses.
+    pub fn try_join(&mut self, person: Person) -> Result<PersonId, Refusal> {
+        let id = self.crowd.next_id();
+        let participant = ParticipantId::new(self.fresh());
+        let name = DisplayName::parse(&format!("person {}", id.0))?;
+        self.room.join(
+            participant,
+            Profile {
+                name,
+                grants: person.grants,
+                viewing: person.viewing,
+            },
+        )?;
+
+        let address = self.crowd.next_address();
+        self.network.set_uplink(address, person.uplink);
+        self.network.set_downlink(address, person.downlink);
+        let witness = Witness::new(self.seed, self.start, format!("person {}", id.0));
+        let rng = SmallRng::from_rng(&mut self.rng);
+        let client = Client::new(&person, id.0 as u32, address, witness, rng);
+        let peer = PeerId::new(self.fresh());
+        let worker = person.worker.unwrap_or(id.0 % self.node.workers());
+        let id = self.crowd.add(person, client, participant, peer, worker);
+        self.negotiate(id)?;
+        Ok(id)
+    }
+
+    /// Offers again on the same connection, as it is now.
+    ///
+    /// # Panics
+    /// If the offer is refused.
+    pub fn reoffer(&mut self, id: PersonId) {
+        self.negotiate(id).expect("the offer is like the last one");
+    }
+
+    /// Offers so many more slots of each kind.
+    pub fn add_slots(&mut self, id: PersonId, pairs: usize) {
+        self.crowd.member_mut(id).client.add_slots(pairs, pairs);
+        self.reoffer(id);
+    }
+
+    /// Restarts ICE.
+    pub fn restart_ice(&mut self, id: PersonId) {
+        self.crowd.member_mut(id).client.restart_ice();
+        self.reoffer(id);
+    }
+
+    /// Mutes or unmutes a track of one's own; the client goes on sending all the same, so that it is
+    /// the server that must hold it back.
+    pub fn set_muted(&mut self, id: PersonId, source: TrackSource, muted: bool) {
+        let (participant, track) = (self.crowd.member(id).participant, self.track(id, source));
+        let done = self.room.set_muted(participant, track, muted);
+        done.expect("it is the participant's own track");
+        self.drain_room();
+    }
+
+    /// Says what to show first and what not at all.
+    pub fn subscribe(
+        &mut self,
+        id: PersonId,
+        pinned: &[(PersonId, TrackSource)],
+        hidden: &[(PersonId, TrackSource)],
+    ) {
+        let tracks = |list: &[(PersonId, TrackSource)]| {
+            let tracks = list.iter().map(|&(who, source)| self.track(who, source));
+            tracks.collect()
+        };
+        let subscription = Subscription {
+            pinned: tracks(pinned),
+            hidden: tracks(hidden),
+        };
+        let participant = self.crowd.member(id).participant;
+        let done = self.room.set_subscription(participant, subscription);
+        done.expect("a viewer may choose");
+        self.drain_room();
+    }
+
+    /// Somebody's network gives it another address.
+    pub fn change_address(&mut self, id: PersonId) {
+        let (before, after) = self.crowd.relocate(self.now, id);
+        self.network.move_host(before, after);
+        self.flush();
+    }
+
+    /// Somebody leaves, politely.
+    pub fn leave(&mut self, id: PersonId) {
+        self.depart(id, Departed::Politely);
+    }
+
+    /// Somebody goes, one way or another. Its oracle speaks its verdict.
+    pub fn depart(&mut self, id: PersonId, how: Departed) {
+        let now = self.now;
+        let member = self.crowd.member_mut(id);
+        if std::mem::replace(&mut member.gone, true) {
+            return;
+        }
+        let participant = member.participant;
+        match how {
+            Departed::Politely | Departed::ByClosing => member.client.close(now),
+            Departed::Silently => member.client.die(),
+        }
+        self.crowd
+            .member(id)
+            .client
+            .oracle()
+            .finish(now, &self.mishaps);
+        self.flush();
+        if how == Departed::Politely {
+            self.room.leave(participant, LeaveReason::Left);
+            self.drain_room();
+        }
+    }
+
+    /// The track that shows this.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn track(&self, id: PersonId, source: TrackSource) -> TrackId {
+        let member = self.crowd.member(id);
+        let place = place_of(&member.person, source);
+        member.tracks[place].track
+    }
+
+    /// What the packets of the track that shows this are stamped with.
+    ///
+    /// # Panics
+    /// If there is none.
+    pub fn label(&self, id: PersonId, source: TrackSource) -> Label {
+        Label {
+            publisher: id.0 as u32,
+            source: place_of(&self.crowd.member(id).person, source) as u8,
+        }
+    }
+
+    /// Tells the oracles what a command has changed.
+    pub(super) fn tell_oracles(&mut self, applied: &Applied) {
+        let (now, labels) = (self.now, &self.names.tracks);
+        match *applied {
+            Applied::Assigned { peer, slot, track } => {
+                if let Some(member) = self.crowd.with_peer(peer) {
+                    let label = track.and_then(|track| labels.get(&track)).copied();
+                    member
+                        .client
+                        .oracle_mut()
+                        .assigned(now, slot.as_str(), label);
+                }
+            }
+            Applied::Muted { track, muted } => {
+                let Some(&label) = labels.get(&track) else {
+                    return;
+                };
+                for client in self.crowd.clients_mut() {
+                    client.oracle_mut().muted(now, label, muted);
+                }
+            }
+            Applied::Other => {}
+        }
+    }
+
+    fn negotiate(&mut self, id: PersonId) -> Result<(), Refusal> {
+        let member = self.crowd.member_mut(id);
+        let offer = Offer::parse(&member.client.offer()).expect("an offer of our own");
+        let (participant, peer, worker) = (member.participant, member.peer, member.worker);
+        let declarations: Vec<_> = declarations(&member.person).collect();
+        let previous = self.names.negotiated.get(&peer);
+        let known = previous.filter(|last| last.parameters.ice.remote == *offer.ice());
+        let local = LocalDescription {
+            ice: match known {
+                Some(last) => last.parameters.ice.local.clone(),
+                None => credentials(&mut self.rng),
+            },
+            fingerprint: self.node.identity().fingerprint(),
+            candidates: self.node.candidates(worker),
+            session_id: peer.get(),
+            session_version: previous.map_or(0, |last| last.version + 1),
+            codecs: CodecPolicy::default(),
+        };
+        let first = previous.is_none();
+        let negotiated = answer(
+            &offer,
+            &local,
+            previous.map(|last| &last.parameters),
+            &mut || self.rng.random(),
+        );
+        let negotiated = negotiated.expect("an offer of our own");
+        let parameters = Box::new(negotiated.parameters.clone());
+        let next = &mut self.names.next;
+        let new_track = || TrackId::new(fresh(next));
+        let tracks = match first {
+            true => {
+                let worker = worker_id(worker);
+                self.room.connect(
+                    participant,
+                    peer,
+                    worker,
+                    parameters,
+                    &declarations,
+                    new_track,
+                )?
+            }
+            false => self
+                .room
+                .renegotiate(participant, parameters, &declarations, new_track)?,
+        };
+        for (place, answered) in tracks.iter().enumerate() {
+            let label = Label {
+                publisher: id.0 as u32,
+                source: place as u8,
+            };
+            self.names.tracks.insert(answered.track, label);
+        }
+        self.names.negotiated.insert(
+            peer,
+            Negotiation {
+                parameters: negotiated.parameters,
+                version: local.session_version,
+            },
+        );
+        let now = self.now;
+        let member = self.crowd.member_mut(id);
+        member.tracks = tracks;
+        member.client.accept(now, &negotiated.sdp);
+        self.drain_room();
+        self.flush();
+        Ok(())
+    }
+
+    fn fresh(&mut self) -> u64 {
+        fresh(&mut self.names.next)
+    }
+}
+
+fn fresh(next: &mut u64) -> u64 {
+    *next += 1;
+    *next
+}
+
+fn declarations(person: &Person) -> impl Iterator<Item = TrackDeclaration> {
+    let sources = person.sources.iter().enumerate();
+    sources.map(|(place, source)| TrackDeclaration {
+        mid: Mid::parse(place.to_string().as_bytes()).expect("a number is a token"),
+        source: source.kind,
+        muted: source.muted,
+    })
+}
+
+fn place_of(person: &Person, source: TrackSource) -> usize {
+    let mut sources = person.sources.iter();
+    let place = sources.position(|published| published.kind == source);
+    place.unwrap_or_else(|| panic!("this person publishes no {source}"))
+}
+
+fn credentials(rng: &mut SmallRng) -> IceCredentials {
+    IceCredentials {
+        ufrag: format!("{:016x}", rng.random::<u64>()),
+        pwd: format!("{:032x}", rng.random::<u128>()),
+    }
+}
