@@ -7,6 +7,6 @@ use sfu_rtp::dependency_descriptor::{DependencyDescriptor, DependencyStructure};
 
 fuzz_target!(|data: (&[u8], &[u8])| {
     let structure = DependencyStructure::parse(data.0);
-    let _ = DependencyDescriptor::parse(data.1, structure.as_ref());
+    let _ = DependencyDescriptor::parse(data.1, structure.as_ref().ok());
     let _ = DependencyDescriptor::parse(data.1, None);
 });
