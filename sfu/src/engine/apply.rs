@@ -73,7 +73,13 @@ impl Engine {
         let Some(peer) = self.peers.get_mut(key) else {
             return;
         };
-        let ended = peer.uplink.update(parameters);
+        let (ended_tracks, ended_streams) = peer.uplink.update(parameters);
+        // Or a publisher that adds and removes media for hours would run out of SSRCs.
+        if let Some(srtp) = &mut peer.srtp {
+            for ssrc in ended_streams {
+                srtp.receive.forget(ssrc);
+            }
+        }
         peer.downlink.extensions = parameters.send_extensions.clone();
         peer.data_parameters = parameters.data;
         let current = |ufrag: &str| ufrag == parameters.ice.local.ufrag;
@@ -83,7 +89,7 @@ impl Engine {
             }
             self.directory.add_ufrag(&parameters.ice.local.ufrag, key);
         }
-        for track in ended {
+        for track in ended_tracks {
             self.remove_track(track);
         }
         self.update_slots(key, parameters);

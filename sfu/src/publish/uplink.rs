@@ -59,8 +59,8 @@ impl Uplink {
     }
 
     /// Takes over what was negotiated anew: a line that stays keeps its track and what was learnt of its
-    /// streams. Returns the tracks of those that are gone.
-    pub(crate) fn update(&mut self, parameters: &PeerParameters) -> Vec<TrackKey> {
+    /// streams. Returns the tracks and the streams of those that are gone.
+    pub(crate) fn update(&mut self, parameters: &PeerParameters) -> (Vec<TrackKey>, Vec<Ssrc>) {
         self.extensions = parameters.receive_extensions.clone();
         let mut before = std::mem::take(&mut self.lines);
         let mids: Vec<Mid> = before.iter().map(|line| line.media.mid).collect();
@@ -75,19 +75,22 @@ impl Uplink {
                 }
             })
             .collect();
-        self.streams.retain_mut(|(_, stream)| {
+        let mut ended = Vec::new();
+        self.streams.retain_mut(|(ssrc, stream)| {
             let mid = mids.get(usize::from(stream.line));
             let index = self
                 .lines
                 .iter()
                 .position(|line| Some(&line.media.mid) == mid);
-            index.is_some_and(|index| {
-                stream.line = index as u8;
-                true
-            })
+            match index {
+                Some(index) => stream.line = index as u8,
+                None => ended.push(*ssrc),
+            }
+            index.is_some()
         });
         self.declare_streams();
-        before.into_iter().filter_map(|line| line.track).collect()
+        let tracks = before.into_iter().filter_map(|line| line.track).collect();
+        (tracks, ended)
     }
 
     /// Learns the SSRCs that the offer declared.

@@ -130,11 +130,8 @@ fn a_line_keeps_its_track_when_others_come_and_go() {
     identify(&mut uplink, 7, VP8, &[(MID, "1")]).expect("the line is known");
 
     let after = publisher(vec![video("1", &[]), video("2", &[])], ids());
-    assert_eq!(
-        uplink.update(&after),
-        [sound],
-        "the line of the sound is gone"
-    );
+    let (ended, _) = uplink.update(&after);
+    assert_eq!(ended, [sound], "the line of the sound is gone");
     assert_eq!(uplink.tracks().collect::<Vec<_>>(), [picture]);
     let stream = uplink.known(Ssrc::new(7)).expect("the stream was learnt");
     assert_eq!(uplink.track_of(stream), Some(picture));
