@@ -47,7 +47,7 @@ codes! {
         Forbidden => "forbidden",
         /// A room's name is not allowed.
         BadRoomName => "bad-room-name",
-        /// A display name is missing or not allowed.
+        /// A display name is not allowed.
         BadDisplayName => "bad-display-name",
         /// The room has as many participants as it may.
         RoomFull => "room-full",

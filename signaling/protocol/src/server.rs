@@ -25,7 +25,7 @@ pub enum ServerMessage {
     TrackPublished(TrackPublished),
     /// A track is gone.
     TrackUnpublished(TrackUnpublished),
-    /// Media of somebody's track has begun to flow.
+    /// Media of a track, somebody else's or one's own, has begun to flow.
     TrackStarted(TrackStarted),
     /// A track was muted or unmuted.
     TrackMuted(TrackMuted),
@@ -199,7 +199,7 @@ pub struct TrackUnpublished {
     pub track: TrackId,
 }
 
-/// Media of somebody's track has begun to flow.
+/// Media of a track, somebody else's or one's own, has begun to flow.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct TrackStarted {
     /// Which.
@@ -218,12 +218,14 @@ pub struct TrackMuted {
 /// What each slot shows: all of it, every time.
 #[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
 pub struct Assignments {
-    /// Grows with every message of a session.
+    /// Grows with every message of a WebSocket connection.
     pub revision: u64,
     /// Every slot, in the order of the offer.
     pub slots: Vec<SlotState>,
-    /// Tracks that found no slot, the most important first.
+    /// Tracks that found no slot, the most wanted first.
     pub unassigned: Vec<TrackId>,
+    /// Tracks that no slot of the client can show, because it does not receive their codec.
+    pub unplayable: Vec<TrackId>,
 }
 
 /// What one slot shows.
