@@ -1,0 +1,114 @@
+//! Accepts TCP connections and serves HTTP/1.1 on them, each in a task of its own.
+//!
+//! Like `axum::serve`, but with a deadline for the head of a request, so that idle connections do not
+//! pile up, and with a cap on connections.
+
+use std::convert::Infallible;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{ConnectInfo, Request};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tower::ServiceExt;
+
+/// The most TCP connections at a time; above this, connecting takes until another one ends. A
+/// WebSocket keeps its place only until it is one. Half of what one usually may open in files.
+const MAX_CONNECTIONS: usize = 8_192;
+
+/// How long to wait when the process has run out of file descriptors.
+const EXHAUSTED_PAUSE: Duration = Duration::from_millis(100);
+
+/// Serves until the server stops and then lets the requests under way finish.
+pub(crate) async fn serve(
+    listener: TcpListener,
+    router: Router,
+    head_timeout: Duration,
+    mut stopping: watch::Receiver<bool>,
+) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            () = stopped(&mut stopping) => return,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let (stream, peer, place) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                tracing::warn!(%error, "cannot accept a connection");
+                tokio::time::sleep(EXHAUSTED_PAUSE).await;
+                continue;
+            }
+        };
+        let (router, stopping) = (router.clone(), stopping.clone());
+        tokio::spawn(async move {
+            serve_connection(stream, peer, router, head_timeout, stopping).await;
+            drop(place);
+        });
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
+    let place = places
+        .clone()
+        .acquire_owned()
+        .await
+        .expect("the semaphore is never closed");
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, place))
+}
+
+async fn serve_connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    router: Router,
+    head_timeout: Duration,
+    mut stopping: watch::Receiver<bool>,
+) {
+    // Signaling messages are small and should leave at once.
+    let _ = stream.set_nodelay(true);
+    let service =
+        hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            let mut request: Request = request.map(Body::new);
+            request.extensions_mut().insert(ConnectInfo(peer));
+            let router = router.clone();
+            async move {
+                Ok::<_, Infallible>(
+                    router
+                        .oneshot(request)
+                        .await
+                        .unwrap_or_else(|never| match never {}),
+                )
+            }
+        });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head_timeout)
+        .serve_connection(TokioIo::new(stream), service)
+        .with_upgrades();
+    let mut connection = pin!(connection);
+    let served = tokio::select! {
+        served = connection.as_mut() => served,
+        () = stopped(&mut stopping) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = served {
+        tracing::debug!(%error, "an HTTP connection ended badly");
+    }
+}
+
+/// Resolves when the server stops. The borrow that `wait_for` returns must not live across an await.
+async fn stopped(stopping: &mut watch::Receiver<bool>) {
+    let _ = stopping.wait_for(|stopping| *stopping).await;
+}

@@ -1,0 +1,271 @@
+//! What the media side knows, asked at each scrape. One line of a table here is one metric.
+
+use std::fmt;
+
+use prometheus_client::collector::Collector;
+use prometheus_client::encoding::{DescriptorEncoder, EncodeMetric};
+use prometheus_client::metrics::MetricType;
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::gauge::ConstGauge;
+use sfu::control::Sfu;
+use sfu::drop_reason::DropReason;
+use sfu::worker::WorkerSnapshot;
+
+/// Asks a running node.
+pub(super) struct MediaCollector {
+    sfu: Sfu,
+}
+
+impl MediaCollector {
+    /// Asks this node.
+    pub(super) fn new(sfu: Sfu) -> Self {
+        Self { sfu }
+    }
+}
+
+impl fmt::Debug for MediaCollector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("MediaCollector")
+    }
+}
+
+/// A metric of each worker: its name, its help, and where it is.
+type OfWorker<T> = (&'static str, &'static str, fn(&WorkerSnapshot) -> T);
+
+/// `_total` is appended to each.
+const COUNTERS: &[OfWorker<u64>] = &[
+    (
+        "received_packets",
+        "Media packets received and authenticated, retransmissions included",
+        |worker| worker.counters.received_packets,
+    ),
+    (
+        "received_bytes",
+        "Bytes of these packets, without IP and UDP headers",
+        |worker| worker.counters.received_bytes,
+    ),
+    (
+        "sent_packets",
+        "Media packets sent, retransmissions included",
+        |worker| worker.counters.sent_packets,
+    ),
+    (
+        "sent_bytes",
+        "Bytes of these packets, without IP and UDP headers",
+        |worker| worker.counters.sent_bytes,
+    ),
+    (
+        "rtx_received_packets",
+        "Retransmissions received from publishers",
+        |worker| worker.counters.rtx_received_packets,
+    ),
+    (
+        "rtx_sent_packets",
+        "Retransmissions sent to subscribers",
+        |worker| worker.counters.rtx_sent_packets,
+    ),
+    (
+        "nack_received_packets",
+        "Packets that subscribers asked for again",
+        |worker| worker.counters.nack_received,
+    ),
+    (
+        "nack_sent_packets",
+        "Packets that publishers were asked for again",
+        |worker| worker.counters.nack_sent,
+    ),
+    (
+        "keyframe_requests_received",
+        "Keyframe requests (PLI, FIR) of subscribers",
+        |worker| worker.counters.keyframe_requests_received,
+    ),
+    (
+        "keyframe_requests_sent",
+        "Keyframe requests sent to publishers",
+        |worker| worker.counters.keyframe_requests_sent,
+    ),
+    (
+        "handshakes_completed",
+        "DTLS handshakes completed",
+        |worker| worker.counters.handshakes_completed,
+    ),
+    (
+        "dropped_data_messages",
+        "Data messages dropped before they were sent",
+        |worker| worker.counters.data_messages_dropped,
+    ),
+    ("worker_turns", "Turns of the loop", |worker| {
+        worker.statistics.turns
+    }),
+    ("worker_commands", "Commands carried out", |worker| {
+        worker.statistics.commands
+    }),
+    (
+        "pipe_received_packets",
+        "Packets that came from other workers",
+        |worker| worker.statistics.pipe_packets,
+    ),
+    (
+        "socket_received_datagrams",
+        "Datagrams received, of any kind",
+        |worker| worker.statistics.received.datagrams,
+    ),
+    (
+        "socket_receive_calls",
+        "System calls that received",
+        |worker| worker.statistics.received.calls,
+    ),
+    (
+        "socket_receive_errors",
+        "System calls that failed to receive",
+        |worker| worker.statistics.received.errors,
+    ),
+    (
+        "socket_lost_datagrams",
+        "Datagrams that the kernel lost because the receive buffer was full",
+        |worker| worker.statistics.received.lost,
+    ),
+    (
+        "socket_sent_datagrams",
+        "Datagrams sent, of any kind",
+        |worker| worker.statistics.sent.datagrams,
+    ),
+    ("socket_send_calls", "System calls that sent", |worker| {
+        worker.statistics.sent.calls
+    }),
+];
+
+/// `_total` is appended to each.
+const SECONDS: &[OfWorker<f64>] = &[
+    (
+        "worker_awake_seconds",
+        "How long the turns took, by the clock on the wall",
+        |worker| worker.statistics.awake.as_secs_f64(),
+    ),
+    (
+        "worker_cpu_seconds",
+        "How long the thread was on a processor",
+        |worker| worker.statistics.cpu.as_secs_f64(),
+    ),
+];
+
+const GAUGES: &[OfWorker<usize>] = &[
+    ("peers", "Media connections, connected or not", |worker| {
+        worker.engine.peers
+    }),
+    (
+        "connected_peers",
+        "Media connections that are up",
+        |worker| worker.engine.connected_peers,
+    ),
+    (
+        "tracks",
+        "Tracks, those of other workers that are shown here included",
+        |worker| worker.engine.tracks,
+    ),
+    ("cached_bytes", "Bytes in packet caches", |worker| {
+        worker.engine.cached_bytes
+    }),
+    ("slots", "Slots", |worker| worker.engine.slots),
+    ("assigned_slots", "Slots that show a track", |worker| {
+        worker.engine.assigned_slots
+    }),
+    (
+        "worker_commands_waiting",
+        "Commands that wait to be carried out",
+        |worker| worker.statistics.commands_waiting,
+    ),
+];
+
+impl Collector for MediaCollector {
+    fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
+        let load = self.sfu.load();
+        for (name, help, value) in [
+            ("rooms", "Rooms with somebody in them", load.rooms),
+            (
+                "participants",
+                "Participants in all rooms",
+                load.participants,
+            ),
+        ] {
+            gauge(value).encode(encoder.encode_descriptor(
+                name,
+                help,
+                None,
+                MetricType::Gauge,
+            )?)?;
+        }
+        let workers = self.sfu.workers();
+        for (name, help, read) in COUNTERS {
+            of_each(
+                &mut encoder,
+                name,
+                help,
+                MetricType::Counter,
+                &workers,
+                |worker| ConstCounter::new(read(worker)),
+            )?;
+        }
+        for (name, help, read) in SECONDS {
+            of_each(
+                &mut encoder,
+                name,
+                help,
+                MetricType::Counter,
+                &workers,
+                |worker| ConstCounter::new(read(worker)),
+            )?;
+        }
+        for (name, help, read) in GAUGES {
+            of_each(
+                &mut encoder,
+                name,
+                help,
+                MetricType::Gauge,
+                &workers,
+                |worker| gauge(read(worker)),
+            )?;
+        }
+        drops(&mut encoder, &workers)
+    }
+}
+
+fn of_each<M: EncodeMetric>(
+    encoder: &mut DescriptorEncoder<'_>,
+    name: &str,
+    help: &str,
+    kind: MetricType,
+    workers: &[WorkerSnapshot],
+    read: impl Fn(&WorkerSnapshot) -> M,
+) -> Result<(), fmt::Error> {
+    let mut family = encoder.encode_descriptor(name, help, None, kind)?;
+    for (worker, snapshot) in workers.iter().enumerate() {
+        let labels = [("worker", worker.to_string())];
+        read(snapshot).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+fn drops(
+    encoder: &mut DescriptorEncoder<'_>,
+    workers: &[WorkerSnapshot],
+) -> Result<(), fmt::Error> {
+    let help = "Packets and datagrams that were not forwarded, by reason";
+    let mut family =
+        encoder.encode_descriptor("dropped_packets", help, None, MetricType::Counter)?;
+    for (worker, snapshot) in workers.iter().enumerate() {
+        for reason in DropReason::ALL {
+            let labels = [
+                ("worker", worker.to_string()),
+                ("reason", reason.label().to_owned()),
+            ];
+            ConstCounter::new(snapshot.counters.dropped(*reason))
+                .encode(family.encode_family(&labels)?)?;
+        }
+    }
+    Ok(())
+}
+
+fn gauge(value: usize) -> ConstGauge {
+    ConstGauge::new(i64::try_from(value).unwrap_or(i64::MAX))
+}

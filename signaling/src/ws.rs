@@ -1,0 +1,24 @@
+//! The WebSocket at `/ws`: signaling as `docs/protocol.md` specifies it.
+//!
+//! One task per connection ([`connection`]) reads requests ([`requests`]), writes what the room tells
+//! ([`translate`]), and notices clients that are gone. What a request means is decided by the room.
+
+mod connection;
+mod join;
+mod requests;
+mod translate;
+
+use axum::extract::State;
+use axum::extract::ws::WebSocketUpgrade;
+use axum::response::Response;
+use signaling_protocol::MAX_MESSAGE_BYTES;
+
+use crate::node::SharedNode;
+
+/// `GET /ws`
+pub(crate) async fn upgrade(State(node): State<SharedNode>, upgrade: WebSocketUpgrade) -> Response {
+    upgrade
+        .max_message_size(MAX_MESSAGE_BYTES)
+        .max_frame_size(MAX_MESSAGE_BYTES)
+        .on_upgrade(move |socket| connection::serve(node, socket))
+}

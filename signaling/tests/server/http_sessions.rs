@@ -1,0 +1,575 @@
+//! WHIP and WHEP over HTTP: what is answered to whom.
+
+use hyper::{Method, StatusCode};
+use serde_json::json;
+use signaling_protocol::{CloseCode, ServerMessage};
+use std::net::SocketAddr;
+
+use crate::support::http::{Answer, request};
+use crate::support::websocket::Client;
+use crate::support::{WITH_KEY, offers, server, token};
+
+const SDP: (&str, &str) = ("content-type", "application/sdp");
+const FRAGMENT: (&str, &str) = ("content-type", "application/trickle-ice-sdpfrag");
+
+/// One microphone and one camera, as an encoder offers them.
+fn encoder() -> String {
+    offers::CHROMIUM_SENDONLY.to_owned()
+}
+
+/// One audio and one video slot, as a player offers them.
+fn player() -> String {
+    offers::only(offers::FIREFOX_RECVONLY, &["0", "3"])
+}
+
+async fn post(server: SocketAddr, path: &str, offer: &str) -> Answer {
+    request(server, Method::POST, path, &[SDP], offer.to_owned()).await
+}
+
+#[tokio::test]
+async fn what_is_published_by_whip_is_in_the_room_and_gone_with_its_session() {
+    let server =
+        server("ice-server = [\"stun:stun.example.org\", \"turn:turn.example.org u p\"]").await;
+    let address = server.address();
+    let (mut ada, joined) = Client::join(address, "standup", "Ada").await;
+    assert_eq!(joined.ice_servers.len(), 2);
+
+    let created = post(address, "/whip/standup", &encoder()).await;
+    assert_eq!(created.status, StatusCode::CREATED, "{created:?}");
+    assert_eq!(created.header("content-type"), "application/sdp");
+    assert_eq!(
+        created.header("accept-patch"),
+        "application/trickle-ice-sdpfrag"
+    );
+    assert!(created.header("etag").starts_with('"'), "{created:?}");
+    assert!(
+        created.body.starts_with("v=0") && created.body.contains("a=candidate:"),
+        "{}",
+        created.body
+    );
+    let links: Vec<_> = created
+        .headers
+        .get_all("link")
+        .iter()
+        .map(|link| link.to_str().expect("text"))
+        .collect();
+    assert_eq!(
+        links,
+        [
+            "<stun:stun.example.org>; rel=\"ice-server\"",
+            "<turn:turn.example.org>; rel=\"ice-server\"; username=\"u\"; credential=\"p\"; credential-type=\"password\"",
+        ]
+    );
+    let location = created.header("location").to_owned();
+    let secret = location
+        .strip_prefix("/whip/standup/")
+        .expect("a session of this room");
+    assert!(secret.len() >= 32, "{secret} could be guessed");
+
+    let published = ada
+        .wait_for(|message| match message {
+            ServerMessage::TrackPublished(published) => Some(published),
+            _ => None,
+        })
+        .await;
+    assert_eq!(
+        request(address, Method::GET, &location, &[], "")
+            .await
+            .status,
+        StatusCode::NO_CONTENT
+    );
+    let deleted = request(
+        address,
+        Method::DELETE,
+        &location,
+        &[("if-match", "\"whatever\"")],
+        "",
+    )
+    .await;
+    assert_eq!(deleted.status, StatusCode::OK, "{deleted:?}");
+    let left = ada
+        .wait_for(|message| match message {
+            ServerMessage::ParticipantLeft(left) => Some(left),
+            _ => None,
+        })
+        .await;
+    assert_eq!(
+        (left.participant, left.reason),
+        (published.participant, CloseCode::Left)
+    );
+    for method in [Method::GET, Method::DELETE, Method::PATCH] {
+        let gone = request(
+            address,
+            method.clone(),
+            &location,
+            &[FRAGMENT, ("if-match", "*")],
+            "",
+        )
+        .await;
+        assert_eq!(gone.status, StatusCode::NOT_FOUND, "{method}");
+        assert_eq!(gone.problem(), "unknown_session");
+    }
+}
+
+#[tokio::test]
+async fn whep_plays_when_somebody_is_live_and_nobody_sees_the_viewer() {
+    let server = server("").await;
+    let address = server.address();
+    let early = post(address, "/whep/standup", &player()).await;
+    assert_eq!(
+        (early.status, early.problem().as_str()),
+        (StatusCode::CONFLICT, "not_live")
+    );
+    assert_eq!(early.header("retry-after"), "2");
+
+    let (mut ada, _) = Client::join(address, "standup", "Ada").await;
+    assert_eq!(
+        post(address, "/whep/standup", &player()).await.status,
+        StatusCode::CONFLICT,
+        "silence is not live"
+    );
+    ada.offer(offers::CHROMIUM, json!([])).await;
+    let created = post(address, "/whep/standup", &player()).await;
+    assert_eq!(created.status, StatusCode::CREATED, "{created:?}");
+    assert!(created.header("location").starts_with("/whep/standup/"));
+    let (_, joined) = Client::join(address, "standup", "Grace").await;
+    assert_eq!(joined.participants.len(), 1, "only Ada is seen: {joined:?}");
+    let deleted = request(address, Method::DELETE, created.header("location"), &[], "").await;
+    assert_eq!(deleted.status, StatusCode::OK);
+}
+
+#[tokio::test]
+async fn offers_that_do_not_fit_are_refused_with_a_reason() {
+    let server = server("").await;
+    let address = server.address();
+    let (mut ada, _) = Client::join(address, "live", "Ada").await;
+    ada.offer(offers::CHROMIUM, json!([])).await;
+    let large = "a".repeat(signaling_protocol::MAX_MESSAGE_BYTES + 1);
+    let both_ways = offers::only(offers::CHROMIUM, &["0", "1"]);
+    let two_cameras = offers::CHROMIUM_SENDONLY.replacen(
+        "m=video",
+        "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:x\r\na=sendonly\r\nm=video",
+        1,
+    );
+    let table: Vec<(&str, &str, Option<&str>, StatusCode)> = vec![
+        (
+            "/whip/live",
+            "v=0",
+            Some("text/plain"),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ),
+        (
+            "/whip/live",
+            "v=0",
+            None,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ),
+        (
+            "/whip/live",
+            &large,
+            Some("application/sdp"),
+            StatusCode::PAYLOAD_TOO_LARGE,
+        ),
+        (
+            "/whip/live",
+            "nonsense",
+            Some("application/sdp"),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        (
+            "/whip/live",
+            "m=video 9 X 1\r\na=sendonly\r\n",
+            Some("application/sdp"),
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            "/whip/live",
+            offers::FIREFOX_RECVONLY,
+            Some("application/sdp"),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        (
+            "/whip/live",
+            &two_cameras,
+            Some("application/sdp"),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        (
+            "/whip/ a",
+            offers::CHROMIUM_SENDONLY,
+            Some("application/sdp"),
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            "/whip/live",
+            offers::CHROMIUM_SENDONLY,
+            Some("Application/SDP; charset=utf-8"),
+            StatusCode::CREATED,
+        ),
+        (
+            "/whip/live",
+            &both_ways,
+            Some("application/sdp"),
+            StatusCode::CREATED,
+        ),
+        (
+            "/whep/live",
+            "v=0",
+            Some("text/plain"),
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ),
+        (
+            "/whep/live",
+            &large,
+            Some("application/sdp"),
+            StatusCode::PAYLOAD_TOO_LARGE,
+        ),
+        (
+            "/whep/live",
+            "nonsense",
+            Some("application/sdp"),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        (
+            "/whep/live",
+            "m=video 9 X 1\r\na=recvonly\r\n",
+            Some("application/sdp"),
+            StatusCode::BAD_REQUEST,
+        ),
+        (
+            "/whep/live",
+            offers::CHROMIUM_SENDONLY,
+            Some("application/sdp"),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        (
+            "/whep/live",
+            &both_ways,
+            Some("application/sdp"),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+        (
+            "/whep/live",
+            offers::FIREFOX_RECVONLY,
+            Some("application/sdp"),
+            StatusCode::UNPROCESSABLE_ENTITY,
+        ),
+    ];
+    for (path, body, content_type, expected) in table {
+        let headers: Vec<_> = content_type
+            .map(|value| ("content-type", value))
+            .into_iter()
+            .collect();
+        let path = path.replace(' ', "%20");
+        let answer = request(address, Method::POST, &path, &headers, body.to_owned()).await;
+        let shown = &body[..body.len().min(40)];
+        assert_eq!(
+            answer.status, expected,
+            "{path} {content_type:?} {shown}: {}",
+            answer.body
+        );
+        if expected != StatusCode::CREATED {
+            answer.problem();
+        }
+    }
+    let not_text = request(
+        address,
+        Method::POST,
+        "/whip/live",
+        &[SDP],
+        vec![b'v', b'=', 0xff],
+    )
+    .await;
+    assert_eq!(
+        (not_text.status, not_text.problem().as_str()),
+        (StatusCode::BAD_REQUEST, "invalid_body")
+    );
+    assert!(ada.is_undisturbed().await);
+}
+
+#[tokio::test]
+async fn pages_of_other_sites_may_use_both_protocols() {
+    let server = server("insecure-open = true").await;
+    let address = server.address();
+    let created = post(address, "/whip/standup", &encoder()).await;
+    for path in ["/whip/standup", "/whep/standup", created.header("location")] {
+        let origin = ("origin", "https://player.example.org");
+        let preflight = request(address, Method::OPTIONS, path, &[origin], "").await;
+        assert_eq!(preflight.status, StatusCode::OK, "{path}");
+        assert_eq!(preflight.header("access-control-allow-origin"), "*");
+        assert_eq!(preflight.header("accept-post"), "application/sdp");
+        for (header, parts) in [
+            ("access-control-allow-methods", ["POST", "PATCH", "DELETE"]),
+            (
+                "access-control-allow-headers",
+                ["Authorization", "Content-Type", "If-Match"],
+            ),
+            (
+                "access-control-expose-headers",
+                ["Location", "ETag", "Link"],
+            ),
+        ] {
+            let value = preflight.header(header);
+            assert!(
+                parts.iter().all(|part| value.contains(part)),
+                "{path} {header}: {value}"
+            );
+        }
+        let got = request(address, Method::GET, path, &[origin], "").await;
+        assert!(
+            got.status.is_success() && got.body.is_empty(),
+            "{path}: {got:?}"
+        );
+        assert_eq!(got.header("access-control-allow-origin"), "*");
+    }
+    let refused = request(address, Method::POST, "/whip/standup", &[], "").await;
+    assert_eq!(
+        refused.header("access-control-allow-origin"),
+        "*",
+        "a page may read why it was refused"
+    );
+    let head = request(address, Method::HEAD, "/whep/standup", &[], "").await;
+    assert_eq!(
+        (head.status, head.header("content-type")),
+        (StatusCode::OK, "application/sdp")
+    );
+    let strange = request(address, Method::PUT, "/whip/standup", &[], "").await;
+    assert_eq!(strange.status, StatusCode::METHOD_NOT_ALLOWED);
+}
+
+#[tokio::test]
+async fn where_there_are_keys_everything_but_preflight_wants_a_token() {
+    let server = server(WITH_KEY).await;
+    let address = server.address();
+    let bearer = |video| format!("Bearer {}", token(video));
+    let publisher = bearer(json!({"roomJoin": true, "room": "standup"}));
+    let viewer = bearer(json!({"roomJoin": true, "canPublish": false}));
+    let deaf = bearer(json!({"roomJoin": true, "canSubscribe": false}));
+    let elsewhere = bearer(json!({"roomJoin": true, "room": "lobby"}));
+    let with = |authorization: &str| {
+        vec![SDP, ("authorization", authorization)]
+            .into_iter()
+            .map(|(n, v)| (n.to_owned(), v.to_owned()))
+            .collect::<Vec<_>>()
+    };
+    let send = async |method: Method, path: &str, headers: Vec<(String, String)>, body: String| {
+        let headers: Vec<_> = headers
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        request(address, method, path, &headers, body).await
+    };
+
+    let none = post(address, "/whip/standup", &encoder()).await;
+    assert_eq!(
+        (none.status, none.header("www-authenticate")),
+        (StatusCode::UNAUTHORIZED, "Bearer")
+    );
+    let table = [
+        ("/whip/standup", "Bearer nonsense", StatusCode::UNAUTHORIZED),
+        ("/whip/standup", "Basic YTpi", StatusCode::UNAUTHORIZED),
+        ("/whip/standup", &elsewhere, StatusCode::FORBIDDEN),
+        ("/whip/standup", &viewer, StatusCode::FORBIDDEN),
+        ("/whip/standup", &publisher, StatusCode::CREATED),
+    ];
+    let mut location = String::new();
+    for (path, authorization, expected) in table {
+        let answer = send(Method::POST, path, with(authorization), encoder()).await;
+        assert_eq!(answer.status, expected, "{authorization}: {}", answer.body);
+        location = answer.header("location").to_owned();
+    }
+    for (authorization, expected) in [
+        (deaf.as_str(), StatusCode::FORBIDDEN),
+        (&elsewhere, StatusCode::FORBIDDEN),
+        (&viewer, StatusCode::CREATED),
+    ] {
+        let answer = send(Method::POST, "/whep/standup", with(authorization), player()).await;
+        assert_eq!(answer.status, expected, "{authorization}: {}", answer.body);
+    }
+    for method in [Method::GET, Method::PATCH, Method::DELETE] {
+        let answer = request(address, method.clone(), &location, &[], "").await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{method}");
+        let answer = send(method.clone(), &location, with(&elsewhere), String::new()).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{method}");
+    }
+    let preflight = request(address, Method::OPTIONS, &location, &[], "").await;
+    assert_eq!(preflight.status, StatusCode::OK);
+    assert_eq!(
+        send(Method::DELETE, &location, with(&publisher), String::new())
+            .await
+            .status,
+        StatusCode::OK
+    );
+}
+
+#[tokio::test]
+async fn patch_takes_candidates_and_restarts_ice_under_the_right_conditions() {
+    let server = server("").await;
+    let address = server.address();
+    let created = post(address, "/whip/standup", &encoder()).await;
+    let (location, tag) = (
+        created.header("location").to_owned(),
+        created.header("etag").to_owned(),
+    );
+    let ufrag = encoder()
+        .lines()
+        .find(|line| line.starts_with("a=ice-ufrag:"))
+        .expect("a ufrag")
+        .to_owned();
+    let pwd = encoder()
+        .lines()
+        .find(|line| line.starts_with("a=ice-pwd:"))
+        .expect("a password")
+        .to_owned();
+    let trickle = format!(
+        "{ufrag}\r\n{pwd}\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n\
+         a=candidate:1 1 udp 2130706431 nonsense.local 61000 typ host\r\na=end-of-candidates\r\n"
+    );
+    let restart = "a=ice-ufrag:newu\r\na=ice-pwd:newpassword0123456789ABC\r\n";
+    type Row<'a> = (&'a str, Option<&'a str>, (&'a str, &'a str), StatusCode);
+    let table: [Row<'_>; 9] = [
+        (&trickle, None, FRAGMENT, StatusCode::PRECONDITION_REQUIRED),
+        (
+            &trickle,
+            Some("\"other\""),
+            FRAGMENT,
+            StatusCode::PRECONDITION_FAILED,
+        ),
+        (
+            &trickle,
+            Some(&tag),
+            SDP,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ),
+        (&trickle, Some(&tag), FRAGMENT, StatusCode::NO_CONTENT),
+        ("", Some(&tag), FRAGMENT, StatusCode::NO_CONTENT),
+        (
+            "a=candidate:nonsense",
+            Some("*"),
+            FRAGMENT,
+            StatusCode::NO_CONTENT,
+        ),
+        (restart, Some(&tag), FRAGMENT, StatusCode::BAD_REQUEST),
+        (
+            "a=ice-ufrag:x\r\na=ice-pwd:short\r\n",
+            Some("*"),
+            FRAGMENT,
+            StatusCode::BAD_REQUEST,
+        ),
+        (&trickle, Some(&tag), FRAGMENT, StatusCode::NO_CONTENT),
+    ];
+    for (body, if_match, content_type, expected) in table {
+        let mut headers = vec![content_type];
+        headers.extend(if_match.map(|tag| ("if-match", tag)));
+        let answer = request(address, Method::PATCH, &location, &headers, body.to_owned()).await;
+        assert_eq!(
+            answer.status, expected,
+            "{if_match:?} {body:?}: {}",
+            answer.body
+        );
+        assert_eq!(answer.header("etag"), "", "only a restart has a new tag");
+    }
+
+    let headers = [FRAGMENT, ("if-match", "*")];
+    let restarted = request(address, Method::PATCH, &location, &headers, restart).await;
+    assert_eq!(restarted.status, StatusCode::OK, "{restarted:?}");
+    assert_eq!(restarted.header("content-type"), FRAGMENT.1);
+    assert!(
+        restarted.header("etag").starts_with('"') && restarted.header("etag") != tag,
+        "{restarted:?}"
+    );
+    for line in [
+        "a=ice-lite",
+        "m=",
+        "a=mid:",
+        "a=ice-ufrag:",
+        "a=ice-pwd:",
+        "a=candidate:",
+    ] {
+        assert!(
+            restarted.body.lines().any(|found| found.starts_with(line)),
+            "{line}: {}",
+            restarted.body
+        );
+    }
+    let old_ufrag = created
+        .body
+        .lines()
+        .find(|line| line.starts_with("a=ice-ufrag:"))
+        .expect("a ufrag");
+    assert!(
+        !restarted.body.contains(old_ufrag),
+        "new credentials on both sides: {}",
+        restarted.body
+    );
+
+    let stale = request(
+        address,
+        Method::PATCH,
+        &location,
+        &[FRAGMENT, ("if-match", &tag)],
+        trickle.clone(),
+    )
+    .await;
+    assert_eq!(
+        stale.status,
+        StatusCode::PRECONDITION_FAILED,
+        "the old tag is of the past"
+    );
+    assert_eq!(
+        request(address, Method::DELETE, &location, &[], "")
+            .await
+            .status,
+        StatusCode::OK
+    );
+}
+
+#[tokio::test]
+async fn sessions_count_as_participants_and_answer_503_when_there_are_too_many() {
+    let server = server("room-participants = 1").await;
+    let address = server.address();
+    let first = post(address, "/whip/standup", &encoder()).await;
+    assert_eq!(first.status, StatusCode::CREATED);
+    let second = post(address, "/whip/standup", &encoder()).await;
+    assert_eq!(
+        (second.status, second.problem().as_str()),
+        (StatusCode::SERVICE_UNAVAILABLE, "room_full")
+    );
+    assert_ne!(second.header("retry-after"), "");
+    request(address, Method::DELETE, first.header("location"), &[], "").await;
+    assert_eq!(
+        post(address, "/whip/standup", &encoder()).await.status,
+        StatusCode::CREATED
+    );
+}
+
+#[tokio::test]
+async fn the_name_of_a_room_may_need_escaping() {
+    let server = server("").await;
+    let address = server.address();
+    let created = post(address, "/whip/Caf%C3%A9%20%2f%25", &encoder()).await;
+    assert_eq!(created.status, StatusCode::CREATED, "{created:?}");
+    let location = created.header("location");
+    assert!(
+        location.starts_with("/whip/Caf%C3%A9%20%2F%25/"),
+        "{location}"
+    );
+    let (_, joined) = Client::join(address, "Café /%", "Ada").await;
+    assert_eq!(joined.participants.len(), 1);
+    assert_eq!(
+        request(address, Method::DELETE, location, &[], "")
+            .await
+            .status,
+        StatusCode::OK
+    );
+}
+
+#[tokio::test]
+async fn an_offer_that_is_refused_leaves_nobody_in_the_room() {
+    let server = server("").await;
+    let address = server.address();
+    let refused = post(address, "/whip/standup", "m=video 9 X 1\r\na=sendonly\r\n").await;
+    assert_eq!(refused.status, StatusCode::BAD_REQUEST);
+    let (_, joined) = Client::join(address, "standup", "Ada").await;
+    assert!(joined.participants.is_empty(), "{joined:?}");
+}
