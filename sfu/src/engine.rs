@@ -147,6 +147,7 @@ impl Engine {
 
     /// Does what is due; call it when `next_deadline` has passed.
     pub fn handle_deadline(&mut self, now: Instant) {
+        self.deadlines.begin(now);
         while let Some((popped, timer)) = self.deadlines.pop(now) {
             match timer {
                 Timer::Peer(key) => {
@@ -163,6 +164,7 @@ impl Engine {
                 }
             }
         }
+        self.deadlines.end();
     }
 
     /// Writes what is to be sent. `true`: the batch is full; send it, clear it and call again.

@@ -63,12 +63,12 @@ export async function startServer(flags = []) {
   return { url, start, stop };
 }
 
-/** The server as `SWITCHYARD_BIN` says, or as cargo last built it. */
+/** The server as `SERVER_BINARY` says, or as cargo last built it. */
 function binary() {
   const target = path.resolve(import.meta.dirname, '../../target');
-  const candidates = [process.env['SWITCHYARD_BIN'], `${target}/debug/switchyard`, `${target}/release/switchyard`];
+  const candidates = [process.env['SERVER_BINARY'], `${target}/debug/switchyard`, `${target}/release/switchyard`];
   const found = candidates.find((candidate) => candidate && existsSync(candidate));
-  if (found === undefined) throw new Error('there is no server: run `cargo build` first, or set SWITCHYARD_BIN');
+  if (found === undefined) throw new Error('there is no server: run `cargo build` first, or set SERVER_BINARY');
   return found;
 }
 

@@ -5,12 +5,14 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// Deadlines of owners named by `K`.
 #[derive(Debug)]
 pub(super) struct Deadlines<K> {
     queue: BinaryHeap<Reverse<(Instant, K)>>,
+    /// While deadlines are served, nothing is due again before this.
+    floor: Option<Instant>,
 }
 
 /// When an owner is due next; lives with the owner.
@@ -23,15 +25,28 @@ impl<K: Ord + Copy> Deadlines<K> {
     pub(super) fn new() -> Self {
         Self {
             queue: BinaryHeap::new(),
+            floor: None,
         }
     }
 
     /// Makes `owner` due at `at` unless it is due earlier already.
     pub(super) fn advance(&mut self, owner: K, due: &mut Due, at: Instant) {
+        let at = self.floor.map_or(at, |floor| at.max(floor));
         if due.at.is_none_or(|current| at < current) {
             due.at = Some(at);
             self.queue.push(Reverse((at, owner)));
         }
+    }
+
+    /// What is due by `now` is about to be served. Until [`end`](Self::end), an owner that is due again at
+    /// once is put off by a millisecond: whatever goes wrong with one, the others get their turn.
+    pub(super) fn begin(&mut self, now: Instant) {
+        self.floor = Some(now + GRAIN);
+    }
+
+    /// What was due has been served.
+    pub(super) fn end(&mut self) {
+        self.floor = None;
     }
 
     /// The next entry that `now` has reached, stale or not.
@@ -66,10 +81,11 @@ impl Due {
     }
 }
 
+/// Finer than anything here needs to be on time.
+const GRAIN: Duration = Duration::from_millis(1);
+
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     #[test]
@@ -93,6 +109,23 @@ mod tests {
             }
         }
         assert_eq!(fired, [('a', at(10)), ('b', at(20))]);
+    }
+
+    #[test]
+    fn an_owner_that_is_always_due_does_not_keep_the_others_waiting() {
+        let now = Instant::now();
+        let mut deadlines = Deadlines::new();
+        let mut due = Due::default();
+        deadlines.advance((), &mut due, now);
+        deadlines.begin(now);
+        let mut served = 0;
+        while let Some((popped, ())) = deadlines.pop(now) {
+            served += usize::from(due.take(popped));
+            deadlines.advance((), &mut due, now);
+        }
+        deadlines.end();
+        assert_eq!(served, 1);
+        assert_eq!(deadlines.next(), Some(now + GRAIN), "it comes again soon");
     }
 
     #[test]

@@ -190,6 +190,8 @@ fn ask_publisher(
     let feedback = track.feedback();
     for encoding in track.encodings_mut() {
         let Some(media_ssrc) = encoding.ssrc().map(Ssrc::get) else {
+            // It has not begun, and when it does, it begins with a keyframe.
+            encoding.keyframes.cancel();
             continue;
         };
         missing.clear();
