@@ -33,6 +33,17 @@ impl Direction {
         }
     }
 
+    /// What is left of it for a writer that may not do both. Only both ways at once are narrowed: one
+    /// way that may not be used is for the caller to refuse as a whole.
+    pub(super) const fn narrowed(self, may_send: bool, may_receive: bool) -> Self {
+        match (self, may_send, may_receive) {
+            (Self::SendRecv, true, false) => Self::SendOnly,
+            (Self::SendRecv, false, true) => Self::RecvOnly,
+            (Self::SendRecv, false, false) => Self::Inactive,
+            _ => self,
+        }
+    }
+
     /// The attribute.
     pub const fn name(self) -> &'static str {
         match self {

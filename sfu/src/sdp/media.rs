@@ -49,6 +49,10 @@ impl OfferedMedia {
         self.msid.as_ref()
     }
 
+    pub(super) fn narrow(&mut self, may_send: bool, may_receive: bool) {
+        self.direction = self.direction.narrowed(may_send, may_receive);
+    }
+
     pub(super) fn read(
         mid: Mid,
         kind: MediaKind,

@@ -99,6 +99,16 @@ impl Offer {
             })
     }
 
+    /// Takes from m-lines that go both ways the way that the peer may not use, so that the answer
+    /// refuses that half alone (RFC 3264 §6.1).
+    pub fn narrow(&mut self, may_send: bool, may_receive: bool) {
+        for section in &mut self.sections {
+            if let Content::Media(media) = &mut section.content {
+                media.narrow(may_send, may_receive);
+            }
+        }
+    }
+
     /// Whether it offers data channels.
     pub fn has_data(&self) -> bool {
         let mut sections = self.sections.iter();

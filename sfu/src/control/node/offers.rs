@@ -20,8 +20,10 @@ impl Node {
         tracks: &[TrackDeclaration],
     ) -> Result<Answer, OfferRefusal> {
         self.check_load()?;
-        let offer = Offer::parse(sdp)?;
+        let mut offer = Offer::parse(sdp)?;
         let course = self.with_session(key, |hosted| {
+            let grants = hosted.room.profile(key.participant)?.grants;
+            offer.narrow(grants.can_publish && !grants.hidden, grants.can_subscribe);
             let former = hosted
                 .member(key.participant, key.epoch)?
                 .negotiation

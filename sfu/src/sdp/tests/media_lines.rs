@@ -36,6 +36,26 @@ fn directions_are_answered_by_their_reverse() {
 }
 
 #[test]
+fn of_two_ways_the_one_that_a_peer_may_not_use_is_taken_away() {
+    // (offered, may send, may receive, what is left)
+    let cases = [
+        ("sendrecv", true, true, Direction::SendRecv),
+        ("sendrecv", true, false, Direction::SendOnly),
+        ("sendrecv", false, true, Direction::RecvOnly),
+        ("sendrecv", false, false, Direction::Inactive),
+        ("sendonly", false, true, Direction::SendOnly),
+        ("recvonly", true, false, Direction::RecvOnly),
+        ("inactive", true, true, Direction::Inactive),
+    ];
+    for (offered, may_send, may_receive, expected) in cases {
+        let mut offer = Offer::parse(&offer(&[audio("0", &format!("a={offered}"))])).unwrap();
+        offer.narrow(may_send, may_receive);
+        let left: Vec<_> = offer.media().map(|media| media.direction()).collect();
+        assert_eq!(left, [expected], "{offered} {may_send} {may_receive}");
+    }
+}
+
+#[test]
 fn what_cannot_be_used_is_refused_with_port_zero() {
     let no_mux = section(
         "m=audio 9 UDP/TLS/RTP/SAVPF 111",
