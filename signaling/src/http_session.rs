@@ -5,11 +5,11 @@
 //! forgotten, and its URL leads nowhere.
 
 mod cors;
+mod offer;
 mod patch;
 mod preconditions;
 mod request;
 mod resource;
-mod sdp_outline;
 
 use std::sync::Arc;
 
@@ -27,9 +27,9 @@ use crate::problem::Problem;
 use crate::secret::unguessable;
 
 pub(crate) use cors::{cors, preflight};
+pub(crate) use offer::CheckedOffer;
 pub(crate) use request::{check_content_type, read_body};
 pub(crate) use resource::resource_routes;
-pub(crate) use sdp_outline::{Direction, SdpOutline};
 
 /// Which of the two protocols.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -66,8 +66,8 @@ struct State {
     session: Session,
     /// Names the ICE session (RFC 9725 §4.3.1); in quotes.
     entity_tag: String,
-    /// The offer, with the ICE credentials that are in use.
-    offer: String,
+    /// With the ICE credentials that are in use.
+    offer: CheckedOffer,
 }
 
 /// Who begins a session, and with what.
@@ -83,7 +83,7 @@ pub(crate) struct Beginning {
     /// What its slots are for.
     pub(crate) viewing: Viewing,
     /// Its offer.
-    pub(crate) offer: String,
+    pub(crate) offer: CheckedOffer,
 }
 
 impl HttpSessions {
@@ -115,7 +115,7 @@ impl HttpSessions {
             notifications,
             ..
         } = joined;
-        let answer = match session.offer(&offer, &[]) {
+        let answer = match session.offer(offer.text(), &[]) {
             Ok(answer) => answer,
             Err(refusal) => {
                 session.leave(LeaveReason::Left);

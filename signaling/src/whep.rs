@@ -14,8 +14,8 @@ use sfu::room::{Grants, RoomName, Viewing};
 
 use crate::access::bearer;
 use crate::http_session::{
-    Beginning, Direction, HttpSessions, Protocol, SDP, SdpOutline, check_content_type, cors,
-    preflight, read_body, resource_routes,
+    Beginning, CheckedOffer, HttpSessions, Protocol, SDP, check_content_type, cors, preflight,
+    read_body, resource_routes,
 };
 use crate::node::SharedNode;
 use crate::problem::Problem;
@@ -59,7 +59,7 @@ async fn play(
     }
     check_content_type(&headers, SDP)?;
     let offer = read_body(body, node.patience.request).await?;
-    check_directions(&SdpOutline::read(&offer))?;
+    let offer = CheckedOffer::read(offer, Protocol::Whep)?;
     if !node.sfu.room(&room).is_some_and(|room| room.is_live()) {
         return Err(Problem::new(
             StatusCode::CONFLICT,
@@ -76,45 +76,5 @@ async fn play(
         viewing: Viewing::Newest,
         offer,
     };
-    Ok(HttpSessions::begin(&node, beginning)?.into_response())
-}
-
-/// Media goes to the client, in one track of a kind at most.
-fn check_directions(outline: &SdpOutline) -> Result<(), Problem> {
-    let refuse = |code, sentence| {
-        Err(Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            code,
-            sentence,
-        ))
-    };
-    if outline
-        .directions()
-        .any(|way| matches!(way, Direction::SendOnly | Direction::SendRecv))
-    {
-        return refuse(
-            "wrong_direction",
-            "WHEP only plays: an m-line of the offer is not recvonly",
-        );
-    }
-    if !outline.directions().any(|way| way == Direction::RecvOnly) {
-        return refuse(
-            "wrong_direction",
-            "the offer receives neither audio nor video",
-        );
-    }
-    for slots in [&outline.audio, &outline.video] {
-        if slots
-            .iter()
-            .filter(|way| **way == Direction::RecvOnly)
-            .count()
-            > 1
-        {
-            return refuse(
-                "too_many_tracks",
-                "a WHEP session has at most one audio and one video track",
-            );
-        }
-    }
-    Ok(())
+    HttpSessions::begin(&node, beginning)
 }

@@ -6,14 +6,14 @@ use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::middleware;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use axum::routing::get;
 use sfu::room::{Grants, RoomName, Viewing};
 
 use crate::access::bearer;
 use crate::http_session::{
-    Beginning, Direction, HttpSessions, Protocol, SDP, SdpOutline, check_content_type, cors,
-    preflight, read_body, resource_routes,
+    Beginning, CheckedOffer, HttpSessions, Protocol, SDP, check_content_type, cors, preflight,
+    read_body, resource_routes,
 };
 use crate::node::SharedNode;
 use crate::problem::Problem;
@@ -46,7 +46,7 @@ async fn publish(
     }
     check_content_type(&headers, SDP)?;
     let offer = read_body(body, node.patience.request).await?;
-    check_directions(&SdpOutline::read(&offer))?;
+    let offer = CheckedOffer::read(offer, Protocol::Whip)?;
     let beginning = Beginning {
         protocol: Protocol::Whip,
         room,
@@ -59,33 +59,5 @@ async fn publish(
         viewing: Viewing::default(),
         offer,
     };
-    Ok(HttpSessions::begin(&node, beginning)?.into_response())
-}
-
-/// RFC 9725 §4.4: media goes from the client, in one track of a kind at most.
-fn check_directions(outline: &SdpOutline) -> Result<(), Problem> {
-    let refuse = |sentence| {
-        Err(Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "wrong_direction",
-            sentence,
-        ))
-    };
-    let sends = |way: &Direction| matches!(way, Direction::SendOnly | Direction::SendRecv);
-    if outline.directions().any(|way| way == Direction::RecvOnly) {
-        return refuse("WHIP only publishes: an m-line of the offer is recvonly");
-    }
-    if !outline.directions().any(|way| sends(&way)) {
-        return refuse("the offer sends neither audio nor video");
-    }
-    for tracks in [&outline.audio, &outline.video] {
-        if tracks.iter().filter(|way| sends(way)).count() > 1 {
-            return Err(Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "too_many_tracks",
-                "a WHIP session has at most one audio and one video track",
-            ));
-        }
-    }
-    Ok(())
+    HttpSessions::begin(&node, beginning)
 }

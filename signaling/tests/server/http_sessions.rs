@@ -146,11 +146,8 @@ async fn offers_that_do_not_fit_are_refused_with_a_reason() {
     ada.offer(offers::CHROMIUM, json!([])).await;
     let large = "a".repeat(signaling_protocol::MAX_MESSAGE_BYTES + 1);
     let both_ways = offers::only(offers::CHROMIUM, &["0", "1"]);
-    let two_cameras = offers::CHROMIUM_SENDONLY.replacen(
-        "m=video",
-        "m=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:x\r\na=sendonly\r\nm=video",
-        1,
-    );
+    let two_players = offers::only(offers::FIREFOX_RECVONLY, &["0", "3", "4"]);
+    let two_cameras = two_players.replace("a=recvonly", "a=sendonly");
     let table: Vec<(&str, &str, Option<&str>, StatusCode)> = vec![
         (
             "/whip/live",
@@ -174,7 +171,7 @@ async fn offers_that_do_not_fit_are_refused_with_a_reason() {
             "/whip/live",
             "nonsense",
             Some("application/sdp"),
-            StatusCode::UNPROCESSABLE_ENTITY,
+            StatusCode::BAD_REQUEST,
         ),
         (
             "/whip/live",
@@ -228,7 +225,7 @@ async fn offers_that_do_not_fit_are_refused_with_a_reason() {
             "/whep/live",
             "nonsense",
             Some("application/sdp"),
-            StatusCode::UNPROCESSABLE_ENTITY,
+            StatusCode::BAD_REQUEST,
         ),
         (
             "/whep/live",
@@ -246,7 +243,7 @@ async fn offers_that_do_not_fit_are_refused_with_a_reason() {
             "/whep/live",
             &both_ways,
             Some("application/sdp"),
-            StatusCode::UNPROCESSABLE_ENTITY,
+            StatusCode::CREATED,
         ),
         (
             "/whep/live",
@@ -285,6 +282,27 @@ async fn offers_that_do_not_fit_are_refused_with_a_reason() {
         (StatusCode::BAD_REQUEST, "invalid_body")
     );
     assert!(ada.is_undisturbed().await);
+}
+
+#[tokio::test]
+async fn an_offer_of_both_ways_is_answered_one_way() {
+    let server = server("").await;
+    let both_ways = offers::only(offers::CHROMIUM, &["0", "1"]);
+    for (path, expected) in [("/whip/live", "a=recvonly"), ("/whep/live", "a=sendonly")] {
+        let created = post(server.address(), path, &both_ways).await;
+        assert_eq!(
+            created.status,
+            StatusCode::CREATED,
+            "{path}: {}",
+            created.body
+        );
+        let ways: Vec<&str> = created
+            .body
+            .lines()
+            .filter(|line| ["a=sendrecv", "a=sendonly", "a=recvonly", "a=inactive"].contains(line))
+            .collect();
+        assert_eq!(ways, [expected; 2], "{path}");
+    }
 }
 
 #[tokio::test]
@@ -425,9 +443,10 @@ async fn patch_takes_candidates_and_restarts_ice_under_the_right_conditions() {
         "{ufrag}\r\n{pwd}\r\nm=video 9 UDP/TLS/RTP/SAVPF 96\r\na=mid:0\r\n\
          a=candidate:1 1 udp 2130706431 nonsense.local 61000 typ host\r\na=end-of-candidates\r\n"
     );
+    let endless = "a=x\r\n".repeat(10_000);
     let restart = "a=ice-ufrag:newu\r\na=ice-pwd:newpassword0123456789ABC\r\n";
     type Row<'a> = (&'a str, Option<&'a str>, (&'a str, &'a str), StatusCode);
-    let table: [Row<'_>; 9] = [
+    let table: &[Row<'_>] = &[
         (&trickle, None, FRAGMENT, StatusCode::PRECONDITION_REQUIRED),
         (
             &trickle,
@@ -444,11 +463,18 @@ async fn patch_takes_candidates_and_restarts_ice_under_the_right_conditions() {
         (&trickle, Some(&tag), FRAGMENT, StatusCode::NO_CONTENT),
         ("", Some(&tag), FRAGMENT, StatusCode::NO_CONTENT),
         (
-            "a=candidate:nonsense",
+            "a=end-of-candidates",
             Some("*"),
             FRAGMENT,
             StatusCode::NO_CONTENT,
         ),
+        (
+            "a=candidate:nonsense",
+            Some("*"),
+            FRAGMENT,
+            StatusCode::BAD_REQUEST,
+        ),
+        (&endless, Some("*"), FRAGMENT, StatusCode::PAYLOAD_TOO_LARGE),
         (restart, Some(&tag), FRAGMENT, StatusCode::BAD_REQUEST),
         (
             "a=ice-ufrag:x\r\na=ice-pwd:short\r\n",
@@ -458,7 +484,7 @@ async fn patch_takes_candidates_and_restarts_ice_under_the_right_conditions() {
         ),
         (&trickle, Some(&tag), FRAGMENT, StatusCode::NO_CONTENT),
     ];
-    for (body, if_match, content_type, expected) in table {
+    for &(body, if_match, content_type, expected) in table {
         let mut headers = vec![content_type];
         headers.extend(if_match.map(|tag| ("if-match", tag)));
         let answer = request(address, Method::PATCH, &location, &headers, body.to_owned()).await;
