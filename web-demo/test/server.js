@@ -35,7 +35,7 @@ export async function startServer(flags = []) {
   let child = null;
 
   const start = async () => {
-    const started = spawn(binary(), arguments_, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const started = spawn(binary(), arguments_, { stdio: ['ignore', 'pipe', 'pipe'], env: environment() });
     child = started;
     started.stdout?.pipe(log, { end: false });
     started.stderr?.pipe(log, { end: false });
@@ -70,6 +70,11 @@ function binary() {
   const found = candidates.find((candidate) => candidate && existsSync(candidate));
   if (found === undefined) throw new Error('there is no server: run `cargo build` first, or set SERVER_BINARY');
   return found;
+}
+
+/** Ours, without settings for the server. */
+function environment() {
+  return Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('SWITCHYARD_')));
 }
 
 async function freeTcpPort() {
