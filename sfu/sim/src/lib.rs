@@ -10,4 +10,5 @@ pub mod media;
 pub mod network;
 pub mod oracle;
 pub mod person;
+pub mod prelude;
 pub mod world;

@@ -168,7 +168,12 @@ impl World {
 
     /// Does everything that is due now.
     fn turn(&mut self) {
-        loop {
+        for rounds in 0.. {
+            let (seed, now) = (self.seed, self.now());
+            assert!(
+                rounds < ENDLESS,
+                "seed {seed}: something at {now:?} does not come to an end"
+            );
             let mut idle = true;
             while let Some(arrival) = self.network.poll_arrival(self.now) {
                 idle = false;
@@ -233,6 +238,9 @@ impl Drop for World {
 
 /// How often [`World::run_until`] looks.
 const STEP: Duration = Duration::from_millis(1);
+
+/// Far more rounds than datagrams can go to and fro on links without delay.
+const ENDLESS: usize = 10_000;
 
 /// Longer than goodbyes take.
 const AFTERMATH: Duration = Duration::from_secs(2);

@@ -40,8 +40,8 @@ impl Engine {
             Command::ImportTrack { track, from, media } => {
                 self.add_track(track, *media, Origin::Worker(from));
             }
-            Command::ExportTrack { track, to } => self.set_export(now, track, to, true),
-            Command::StopExport { track, to } => self.set_export(now, track, to, false),
+            Command::ExportTrack { track, to } => self.set_export(track, to, true),
+            Command::StopExport { track, to } => self.set_export(track, to, false),
             Command::Assign { peer, slot, track } => self.assign(now, peer, slot, track),
             Command::SendData {
                 peer,
@@ -230,15 +230,11 @@ impl Engine {
         }
     }
 
-    fn set_export(&mut self, now: Instant, id: TrackId, to: WorkerId, wanted: bool) {
-        let Some(&key) = self.track_ids.get(&id) else {
-            return;
-        };
-        if let Some(route) = self.routes.get_mut(key) {
+    /// The worker over there asks for keyframes itself, once somebody there can show one.
+    fn set_export(&mut self, id: TrackId, to: WorkerId, wanted: bool) {
+        let key = self.track_ids.get(&id);
+        if let Some(route) = key.and_then(|&key| self.routes.get_mut(key)) {
             route.set_export(to, wanted);
-        }
-        if wanted {
-            self.want_all_keyframes(now, key);
         }
     }
 
@@ -300,10 +296,17 @@ impl Engine {
     fn want_keyframe_for(&mut self, now: Instant, slot_key: SlotKey) {
         if let Some(slot) = self.slots.get(slot_key)
             && slot.kind == MediaKind::Video
+            && self.is_connected(slot.peer)
             && let (Some(track), Some(encoding)) = (slot.track, slot.forwarder.awaited())
         {
             self.want_keyframe(now, track, encoding);
         }
+    }
+
+    /// Whether media can be sent to the peer. If it cannot, a keyframe would come too early, and the one
+    /// that is asked for when it can would come too late: requests keep a distance.
+    fn is_connected(&self, key: PeerKey) -> bool {
+        self.peers.get(key).is_some_and(|peer| peer.srtp.is_some())
     }
 
     /// Lets every slot that shows the track go over to the encoding that is best now.
@@ -316,7 +319,9 @@ impl Engine {
         for &slot_key in &route.slots {
             if let Some(slot) = self.slots.get_mut(slot_key) {
                 slot.forwarder.set_target(best);
-                awaited |= slot.forwarder.awaited().is_some();
+                let peer = self.peers.get(slot.peer);
+                let connected = peer.is_some_and(|peer| peer.srtp.is_some());
+                awaited |= connected && slot.forwarder.awaited().is_some();
             }
         }
         if let (Some(best), true) = (best, awaited && track.kind() == MediaKind::Video) {

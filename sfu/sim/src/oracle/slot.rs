@@ -323,9 +323,9 @@ impl SlotOracle {
             ));
         }
         let mut mutes = self.mutes.iter().rev();
-        let mute = mutes.find(|(since, track, _)| *track == label && *since + PIPE_TIME < at);
-        match mute {
-            Some((since, _, true)) => Err(format!(
+        let last = mutes.find(|(since, track, _)| *track == label && *since <= at);
+        match last {
+            Some((since, _, true)) if at - *since > PIPE_TIME => Err(format!(
                 "a packet of {label} was sent {:?} after the track was muted",
                 at - *since
             )),

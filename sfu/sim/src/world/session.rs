@@ -136,6 +136,16 @@ impl World {
         self.drain_room();
     }
 
+    /// An admin removes somebody.
+    pub fn remove(&mut self, admin: PersonId, who: PersonId) {
+        let (by, who) = (
+            self.crowd.member(admin).participant,
+            self.crowd.member(who).participant,
+        );
+        self.room.remove(by, who).expect("an admin may");
+        self.drain_room();
+    }
+
     /// Somebody's network gives it another address.
     pub fn change_address(&mut self, id: PersonId) {
         let (before, after) = self.crowd.relocate(self.now, id);

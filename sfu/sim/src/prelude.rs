@@ -1,0 +1,17 @@
+//! What a scenario needs.
+
+use std::time::Duration;
+
+pub use sfu::drop_reason::DropReason;
+pub use sfu::engine::event::CloseReason;
+pub use sfu::room::{LeaveReason, Notification, TrackSource};
+
+pub use crate::network::Link;
+pub use crate::person::Person;
+pub use crate::world::{Departed, PersonId, World};
+
+/// A millisecond.
+pub const MS: Duration = Duration::from_millis(1);
+
+/// A second.
+pub const SECOND: Duration = Duration::from_secs(1);
