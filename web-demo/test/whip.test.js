@@ -58,8 +58,7 @@ async function post({ path, publish }) {
     connection.ontrack = ({ track }) => stream.addTrack(track);
     connection.addTransceiver('audio', { direction: 'recvonly' });
     connection.addTransceiver('video', { direction: 'recvonly' });
-    video.muted = true;
-    video.autoplay = true;
+    video.autoplay = true; // With sound: Chromium decodes none that nobody could hear.
     video.srcObject = stream;
     document.body.append(video);
   } else {
