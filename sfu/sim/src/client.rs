@@ -53,6 +53,8 @@ pub struct Client {
 
     credentials: IceCredentials,
     certificate: ClientCertificate,
+    /// The one whose fingerprint the offer names.
+    announced: ClientCertificate,
     lines: Vec<OfferedLine>,
     offers: u32,
 
@@ -106,6 +108,10 @@ impl Client {
             address,
             credentials: credentials(&mut rng),
             certificate: ClientCertificate::shared(number as usize),
+            announced: {
+                let other = usize::from(person.lies_about_certificate);
+                ClientCertificate::shared(number as usize + other)
+            },
             lines,
             offers: 0,
             ice: None,
@@ -156,7 +162,7 @@ impl Client {
         let offer = Offer {
             address: self.address,
             ice: &self.credentials,
-            fingerprint: self.certificate.fingerprint(),
+            fingerprint: self.announced.fingerprint(),
             dialect: self.person.dialect,
             lines: &self.lines,
             version: self.offers,

@@ -17,6 +17,8 @@ pub struct Person {
     pub dialect: Dialect,
     /// The SRTP profiles that its browser offers.
     pub protection: Protection,
+    /// Whether its offer names the fingerprint of another certificate than its own.
+    pub lies_about_certificate: bool,
     /// What it publishes, in the order of its offer.
     pub sources: Vec<Source>,
     /// How many sound slots it offers.
@@ -72,6 +74,7 @@ impl Person {
         Self {
             dialect: Dialect::Chromium,
             protection: Protection::Both,
+            lies_about_certificate: false,
             sources: Vec::new(),
             audio_slots: 0,
             video_slots: 0,

@@ -15,3 +15,6 @@ pub const MS: Duration = Duration::from_millis(1);
 
 /// A second.
 pub const SECOND: Duration = Duration::from_secs(1);
+
+/// When the world begins.
+pub const START: Duration = Duration::ZERO;

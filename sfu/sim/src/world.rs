@@ -26,9 +26,10 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use sfu::room::{Room, RoomLimits, RoomOutput};
 
-use crate::network::{Link, Network};
+use crate::network::{Arrival, Link, Network};
 use crate::oracle::{Mishaps, Transit};
 use crowd::Crowd;
+use hostile::Tap;
 use node::Node;
 use session::Names;
 
@@ -47,6 +48,7 @@ pub struct World {
     room: Room,
     crowd: Crowd,
     names: Names,
+    tap: Tap,
 }
 
 impl World {
@@ -69,6 +71,7 @@ impl World {
             room: Room::new(RoomLimits::default()),
             crowd: Crowd::default(),
             names: Names::default(),
+            tap: Tap::default(),
             rng,
         }
     }
@@ -177,13 +180,7 @@ impl World {
             let mut idle = true;
             while let Some(arrival) = self.network.poll_arrival(self.now) {
                 idle = false;
-                if let Some(arrival) = self.node.handle_arrival(self.now, arrival) {
-                    let transit = Transit {
-                        sent_at: arrival.sent_at,
-                        at: self.now,
-                    };
-                    self.crowd.handle_arrival(transit, &arrival);
-                }
+                self.deliver(arrival);
             }
             while let Some(applied) = self.node.poll_control(self.now) {
                 idle = false;
@@ -203,6 +200,20 @@ impl World {
             if idle {
                 break;
             }
+        }
+    }
+
+    fn deliver(&mut self, arrival: Arrival) {
+        self.tap.hear(&arrival);
+        let Some(arrival) = self.node.handle_arrival(self.now, arrival) else {
+            return;
+        };
+        let transit = Transit {
+            sent_at: arrival.sent_at,
+            at: self.now,
+        };
+        if !self.crowd.handle_arrival(transit, &arrival) {
+            self.mishaps.note_undelivered(&arrival);
         }
     }
 

@@ -115,7 +115,7 @@ fn more_slots_are_offered_later_and_those_before_stay_as_they_are() {
 
 #[test]
 fn connections_come_up_at_thirty_percent_loss() {
-    let mut slowest = 0 * MS;
+    let mut slowest = START;
     for seed in 0..30 {
         let mut world = World::new(seed);
         let link = Link::delayed(20 * MS).losing(0.3);

@@ -52,10 +52,10 @@ fn who_is_muted_from_the_beginning_is_not_seen_until_unmuted() {
     }
     let (bob, shy) = (world.join(Person::talker()), world.join(shy));
     world.run_for(3 * SECOND);
-    assert_eq!(world.camera(bob, shy).frames(0 * MS..world.now()), 0);
+    assert_eq!(world.camera(bob, shy).frames(START..world.now()), 0);
     world.set_muted(shy, TrackSource::Camera, false);
     world.run_for(SECOND);
     assert!(world.camera(bob, shy).frames(world.last(900 * MS)) >= 25);
-    assert_eq!(world.microphone(bob, shy).frames(0 * MS..world.now()), 0);
+    assert_eq!(world.microphone(bob, shy).frames(START..world.now()), 0);
     world.finish();
 }

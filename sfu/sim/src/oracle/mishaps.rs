@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
-use crate::network::Mishap;
+use crate::network::{Arrival, Mishap};
 
 /// All RTP packets that were lost or held back, on any link, by the SSRC and number they had there.
 #[derive(Clone, Default, Debug)]
@@ -14,7 +14,16 @@ pub struct Mishaps {
 impl Mishaps {
     /// Notes a mishap; of other datagrams than RTP nothing is remembered.
     pub fn note(&mut self, mishap: &Mishap) {
-        let &[b0, b1, s0, s1, _, _, _, _, c0, c1, c2, c3] = mishap.head.as_slice() else {
+        self.note_datagram(mishap.sent_at, &mishap.head);
+    }
+
+    /// Notes a datagram that arrived where nobody is any more.
+    pub fn note_undelivered(&mut self, arrival: &Arrival) {
+        self.note_datagram(arrival.sent_at, &arrival.bytes);
+    }
+
+    fn note_datagram(&mut self, sent_at: Instant, datagram: &[u8]) {
+        let Some(&[b0, b1, s0, s1, _, _, _, _, c0, c1, c2, c3]) = datagram.first_chunk() else {
             return;
         };
         if b0 >> 6 != 2 || (192..=223).contains(&b1) {
@@ -24,7 +33,7 @@ impl Mishaps {
             u32::from_be_bytes([c0, c1, c2, c3]),
             u16::from_be_bytes([s0, s1]),
         );
-        self.by_name.entry(name).or_default().push(mishap.sent_at);
+        self.by_name.entry(name).or_default().push(sent_at);
     }
 
     /// Whether a packet of this name met with a mishap at about this time. Numbers come back after

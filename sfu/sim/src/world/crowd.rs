@@ -135,12 +135,15 @@ impl Crowd {
         (before, after)
     }
 
-    pub(super) fn handle_arrival(&mut self, transit: Transit, arrival: &Arrival) {
-        if let Some(&index) = self.by_address.get(&arrival.to) {
-            let client = &mut self.members[index].client;
-            client.handle_datagram(transit, arrival.from, &arrival.bytes);
-            self.touched.push(index);
-        }
+    /// Hands a datagram to the client that it is addressed to. `false`: there is none.
+    pub(super) fn handle_arrival(&mut self, transit: Transit, arrival: &Arrival) -> bool {
+        let Some(&index) = self.by_address.get(&arrival.to) else {
+            return false;
+        };
+        let client = &mut self.members[index].client;
+        client.handle_datagram(transit, arrival.from, &arrival.bytes);
+        self.touched.push(index);
+        true
     }
 
     /// Serves whoever is due. Returns whether anybody was.

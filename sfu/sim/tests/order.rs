@@ -1,0 +1,57 @@
+//! Packets that arrive late, twice or in another order: nobody sees it, and nobody asks for what is on
+//! its way already.
+
+use sfu_sim::prelude::*;
+
+#[test]
+fn jitter_reordering_and_duplication_are_not_seen() {
+    for seed in 0..5 {
+        let mut world = World::new(seed);
+        let link = Link::delayed(30 * MS)
+            .jittery(30 * MS)
+            .reordering(0.02, 8 * MS)
+            .duplicating(0.01);
+        let (alice, bob) = (
+            world.join(Person::talker().link(link)),
+            world.join(Person::talker().firefox().link(link)),
+        );
+        world.run_for(12 * SECOND);
+        for (viewer, publisher) in [(alice, bob), (bob, alice)] {
+            let pictures = world.camera(viewer, publisher);
+            assert!(
+                pictures.frames(world.last(10 * SECOND)) >= 299,
+                "seed {seed}"
+            );
+            assert!(
+                pictures.longest_freeze(world.last(10 * SECOND)) < 150 * MS,
+                "seed {seed}"
+            );
+            assert_eq!(pictures.keyframes(world.last(8 * SECOND)), 0, "seed {seed}");
+            let sound = world.microphone(viewer, publisher);
+            assert!(sound.frames(world.last(10 * SECOND)) >= 498, "seed {seed}");
+        }
+        // 2 % of some 1,000 packets of pictures are late; asking for half of them is patience.
+        for person in [alice, bob] {
+            let asked = world.sender_statistics(person, TrackSource::Camera).nacked;
+            assert!(
+                asked < 20,
+                "seed {seed}: the server asked for {asked} packets"
+            );
+        }
+        world.finish();
+    }
+}
+
+#[test]
+fn sound_keeps_its_numbers_whatever_the_order_it_comes_in() {
+    let mut world = World::new(3);
+    let mut alice = Person::talker();
+    alice.uplink = Link::delayed(10 * MS)
+        .reordering(0.2, 50 * MS)
+        .duplicating(0.1);
+    let alice = world.join(alice);
+    let bob = world.join(Person::viewer());
+    world.run_for(10 * SECOND);
+    assert!(world.microphone(bob, alice).frames(world.last(8 * SECOND)) >= 396);
+    world.finish();
+}
