@@ -108,3 +108,20 @@ fn a_track_that_nobody_over_there_shows_any_more_does_not_cross() {
     assert_eq!(world.debug_states()[1].tracks, 2);
     world.finish();
 }
+
+#[test]
+fn a_keyframe_that_had_to_be_repaired_crosses_with_all_that_overtook_it() {
+    let mut world = World::with_workers(1, 2);
+    let mut alice = Person::talker().on_worker(0);
+    alice.uplink = Link::delayed(40 * MS).losing(0.15);
+    let alice = world.join(alice);
+    world.run_for(2 * SECOND);
+    for _ in 0..20 {
+        let bob = world.join(Person::viewer().on_worker(1));
+        world.run_for(SECOND);
+        let frames = world.camera(bob, alice).frames(world.last(500 * MS));
+        assert!(frames > 0);
+        world.leave(bob);
+    }
+    world.finish();
+}

@@ -110,6 +110,11 @@ impl<M: Copy> PacketCache<M> {
         self.entries.capacity() * size_of::<Option<Entry<M>>>() + self.bytes.ring.capacity()
     }
 
+    /// The highest number that was put in, whether it is still there or not.
+    pub(crate) fn highest(&self) -> Option<SeqNo> {
+        self.highest
+    }
+
     /// Whether `seq` is among the `capacity` numbers that end with `highest`.
     fn is_in_window(&self, seq: SeqNo, highest: SeqNo) -> bool {
         let age = highest.distance_from(seq);

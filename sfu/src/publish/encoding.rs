@@ -69,9 +69,9 @@ impl Encoding {
         Some(CachedPacket { meta, bytes })
     }
 
-    /// The highest number that has arrived.
+    /// The highest number that was cached. Of an imported encoding, too: those packets come numbered.
     pub(crate) fn highest(&self) -> Option<SeqNo> {
-        self.numbers.highest()
+        self.cache.highest()
     }
 
     /// How many packets it has taken.
