@@ -18,7 +18,7 @@ pub mod srtp;
 pub mod stream;
 pub mod transport_report;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
@@ -44,10 +44,23 @@ use srtp::Srtp;
 use stream::TransportNumbers;
 use transport_report::{TransportReports, TransportStatistics};
 
+/// A datagram that a client wants to send.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Outgoing {
+    /// Which of its addresses it leaves from.
+    pub from: SocketAddr,
+    /// Where it goes.
+    pub to: SocketAddr,
+    /// What it carries.
+    pub bytes: Vec<u8>,
+}
+
 /// The client.
 pub struct Client {
     person: Person,
     address: SocketAddr,
+    /// Where media leaves from: the last address from which a check was answered.
+    media_address: SocketAddr,
     clock: ClientClock,
     rng: SmallRng,
 
@@ -61,9 +74,12 @@ pub struct Client {
     ice: Option<IceAgent>,
     dtls: Option<DtlsClient>,
     srtp: Option<Srtp>,
-    outbox: VecDeque<(SocketAddr, Vec<u8>)>,
+    outbox: VecDeque<Outgoing>,
     /// The tags of SRTP packets that were taken, by SSRC and number.
     taken: HashMap<(u32, u16), (Instant, [u8; TAG_LEN])>,
+
+    /// The ends of RTCP packets that were taken.
+    taken_rtcp: HashSet<[u8; feedback::RTCP_TRAILER]>,
 
     senders: Vec<Sender>,
     numbers: TransportNumbers,
@@ -72,6 +88,8 @@ pub struct Client {
     slots: Vec<SlotFeedback>,
     report_ssrc: u32,
     next_report: Option<Instant>,
+    /// Whether a check was ever answered.
+    reached: bool,
     connected_at: Option<Instant>,
     closed_by_server: bool,
     running: bool,
@@ -106,6 +124,7 @@ impl Client {
         let mut client = Self {
             clock: ClientClock::new(witness.start(), ntp),
             address,
+            media_address: address,
             credentials: credentials(&mut rng),
             certificate: ClientCertificate::shared(number as usize),
             announced: {
@@ -119,6 +138,7 @@ impl Client {
             srtp: None,
             outbox: VecDeque::new(),
             taken: HashMap::new(),
+            taken_rtcp: HashSet::new(),
             senders,
             numbers: TransportNumbers::new(&mut rng),
             transport_reports: TransportReports::default(),
@@ -126,6 +146,7 @@ impl Client {
             slots: Vec::new(),
             report_ssrc: rng.random(),
             next_report: None,
+            reached: false,
             connected_at: None,
             closed_by_server: false,
             running: true,
@@ -259,12 +280,13 @@ impl Client {
         .min()
     }
 
-    /// The next datagram to send, and where to.
-    pub fn poll_transmit(&mut self) -> Option<(SocketAddr, Vec<u8>)> {
+    /// The next datagram to send.
+    pub fn poll_transmit(&mut self) -> Option<Outgoing> {
         self.outbox.pop_front()
     }
 
-    /// Its network gave it another address. It notices, as browsers do, and checks at once.
+    /// Its network gave it another address. It notices, as browsers do, and checks at once; media goes
+    /// on from the old address, in vain, until a check is answered.
     pub fn move_to(&mut self, now: Instant, address: SocketAddr) {
         self.address = address;
         if let Some(ice) = &mut self.ice {
@@ -284,8 +306,13 @@ impl Client {
         if let (Some(dtls), Some(ice)) = (&mut self.dtls, &self.ice) {
             dtls.close(now);
             let server = ice.server();
-            let last = dtls.poll_transmit(now).into_iter();
-            self.outbox.extend(last.map(|datagram| (server, datagram)));
+            for bytes in dtls.poll_transmit(now) {
+                self.outbox.push_back(Outgoing {
+                    from: self.media_address,
+                    to: server,
+                    bytes,
+                });
+            }
         }
         self.running = false;
     }
@@ -353,24 +380,27 @@ impl Client {
 
     /// Encrypts RTCP of the scenario's own making and sends it.
     pub fn send_raw_rtcp(&mut self, compound: &[u8]) {
-        if let (Some(srtp), Some(ice)) = (&mut self.srtp, &self.ice) {
+        if let Some(srtp) = &mut self.srtp {
             let datagram = srtp.protect_rtcp(compound);
-            self.outbox.push_back((ice.server(), datagram));
+            self.send_from_media_address(datagram);
         }
     }
 
     /// Encrypts an RTP packet of the scenario's own making and sends it.
     pub fn send_raw_rtp(&mut self, packet: &[u8]) {
-        if let (Some(srtp), Some(ice)) = (&mut self.srtp, &self.ice) {
+        if let Some(srtp) = &mut self.srtp {
             let datagram = srtp.protect_rtp(packet);
-            self.outbox.push_back((ice.server(), datagram));
+            self.send_from_media_address(datagram);
         }
     }
 
     fn handle_stun(&mut self, now: Instant, datagram: &[u8]) {
         let Some(ice) = &mut self.ice else { return };
-        if ice.handle(now, datagram)
-            && self.connected_at.is_none()
+        if !ice.handle(now, datagram) {
+            return;
+        }
+        self.media_address = self.address;
+        if !std::mem::replace(&mut self.reached, true)
             && let Some(dtls) = &mut self.dtls
         {
             dtls.start(now, &self.certificate, self.person.protection);
@@ -428,25 +458,35 @@ impl Client {
     }
 
     fn send_media(&mut self, packets: Vec<Vec<u8>>) {
-        if let (Some(srtp), Some(ice)) = (&mut self.srtp, &self.ice) {
-            let server = ice.server();
-            for packet in packets {
-                self.outbox.push_back((server, srtp.protect_rtp(&packet)));
-            }
+        for packet in packets {
+            self.send_raw_rtp(&packet);
+        }
+    }
+
+    fn send_from_media_address(&mut self, bytes: Vec<u8>) {
+        if let Some(ice) = &self.ice {
+            self.outbox.push_back(Outgoing {
+                from: self.media_address,
+                to: ice.server(),
+                bytes,
+            });
         }
     }
 
     /// Lets everything that waits for time go on.
     fn pump(&mut self, now: Instant) {
         let Some(ice) = &mut self.ice else { return };
-        let server = ice.server();
-        if let Some(check) = ice.poll_check(now) {
-            self.outbox.push_back((server, check));
+        if let Some(bytes) = ice.poll_check(now) {
+            self.outbox.push_back(Outgoing {
+                from: self.address,
+                to: ice.server(),
+                bytes,
+            });
         }
-        if let Some(dtls) = &mut self.dtls {
-            let datagrams = dtls.poll_transmit(now).into_iter();
-            self.outbox
-                .extend(datagrams.map(|datagram| (server, datagram)));
+        let dtls = self.dtls.as_mut();
+        let datagrams = dtls.map_or_else(Vec::new, |dtls| dtls.poll_transmit(now));
+        for datagram in datagrams {
+            self.send_from_media_address(datagram);
         }
         if self.srtp.is_some() {
             let mut packets = Vec::new();

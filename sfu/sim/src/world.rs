@@ -157,6 +157,12 @@ impl World {
         for id in self.crowd.present() {
             self.leave(id);
         }
+        // Those who went without a word are noticed when their consent expires.
+        for _ in 0..CONSENT_SECONDS {
+            if !self.room.is_empty() {
+                self.run_for(Duration::from_secs(1));
+            }
+        }
         self.run_for(AFTERMATH);
         let seed = self.seed;
         assert!(self.room.is_empty(), "seed {seed}: the room is not empty");
@@ -252,6 +258,9 @@ const STEP: Duration = Duration::from_millis(1);
 
 /// Far more rounds than datagrams can go to and fro on links without delay.
 const ENDLESS: usize = 10_000;
+
+/// RFC 7675 §5.1 says 30, and signaling adds a little.
+const CONSENT_SECONDS: u32 = 32;
 
 /// Longer than goodbyes take.
 const AFTERMATH: Duration = Duration::from_secs(2);

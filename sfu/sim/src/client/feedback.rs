@@ -22,6 +22,11 @@ use crate::oracle::Transit;
 impl Client {
     pub(super) fn handle_rtcp(&mut self, transit: Transit, datagram: &[u8]) {
         let Some(srtp) = &mut self.srtp else { return };
+        let end: Option<&[u8; RTCP_TRAILER]> = datagram.last_chunk();
+        if end.is_none_or(|end| !self.taken_rtcp.insert(*end)) {
+            // The network doubled it.
+            return;
+        }
         let object = |sentence: &dyn std::fmt::Display| -> ! {
             self.oracle.witness().object(transit.at, "", sentence)
         };
@@ -179,6 +184,9 @@ impl Client {
         measured.unwrap_or(DEFAULT_ROUND_TRIP)
     }
 }
+
+/// Tag and index of an SRTCP packet, which no two have in common.
+pub(super) const RTCP_TRAILER: usize = 14;
 
 /// The count of report blocks has five bits.
 const MAX_REPORT_BLOCKS: usize = 31;

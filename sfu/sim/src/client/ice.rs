@@ -33,7 +33,7 @@ pub struct IceAgent {
     round_trip: Option<Duration>,
     next_check: Instant,
     interval: Duration,
-    answered_at: Option<Instant>,
+    connected: bool,
     /// What the server says our address is.
     mapped: Option<SocketAddr>,
 }
@@ -57,14 +57,14 @@ impl IceAgent {
             round_trip: None,
             next_check: now,
             interval: FIRST_INTERVAL,
-            answered_at: None,
+            connected: false,
             mapped: None,
         }
     }
 
     /// Whether the server has answered: DTLS may begin.
     pub fn is_connected(&self) -> bool {
-        self.answered_at.is_some()
+        self.connected
     }
 
     /// Where to send everything.
@@ -114,7 +114,7 @@ impl IceAgent {
         Some(self.check(transaction))
     }
 
-    /// Takes a datagram that is STUN. Returns whether it was the first answer.
+    /// Takes a datagram that is STUN. Returns whether it answers a check.
     pub fn handle(&mut self, now: Instant, datagram: &[u8]) -> bool {
         let mut message = Message::new();
         if message.unmarshal_binary(datagram).is_err() || message.typ != BINDING_SUCCESS {
@@ -137,7 +137,8 @@ impl IceAgent {
         }
         self.interval = CONSENT_INTERVAL;
         self.next_check = now + self.interval.mul_f64(self.rng.random_range(0.8..1.2));
-        self.answered_at.replace(now).is_none()
+        self.connected = true;
+        true
     }
 
     fn check(&self, transaction: [u8; 12]) -> Vec<u8> {

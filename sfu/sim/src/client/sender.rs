@@ -136,6 +136,11 @@ impl Sender {
         }
     }
 
+    /// Whether any encoding is on.
+    pub fn is_active(&self) -> bool {
+        self.encodings.iter().any(|encoding| encoding.active)
+    }
+
     /// Codes an encoding at another rate.
     pub fn set_bitrate(&mut self, encoding: usize, bitrate: u32) {
         let encoding = self.encodings.get_mut(encoding);

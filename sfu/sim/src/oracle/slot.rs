@@ -32,7 +32,8 @@ pub struct SlotOracle {
     /// The numbers of the retransmission stream, in the order of arrival.
     rtx_numbers: Vec<(Instant, u16)>,
     decoder: Decoder,
-    last_report: Option<SenderReport>,
+    /// The last sender report and when it was sent.
+    last_report: Option<(Instant, SenderReport)>,
     /// What was counted; the client adds what it asks for.
     pub statistics: SlotStatistics,
 }
@@ -203,7 +204,12 @@ impl SlotOracle {
             witness.object(transit.at, &self.promise.mid, sentence)
         };
         self.statistics.sender_reports += 1;
-        if let Some(last) = self.last_report.replace(report.clone()) {
+        let last = self.last_report.as_ref();
+        if last.is_some_and(|(sent_at, _)| *sent_at >= transit.sent_at) {
+            // It was overtaken.
+            return None;
+        }
+        if let Some((_, last)) = self.last_report.replace((transit.sent_at, report.clone())) {
             let ntp = NtpTime::new(report.ntp_time);
             if ntp.diff(NtpTime::new(last.ntp_time)) <= 0 {
                 object(&"a sender report is not later than the one before it");

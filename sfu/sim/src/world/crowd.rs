@@ -1,12 +1,12 @@
 //! The people of a world, found by address, participant or peer, and woken when they are due.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashMap};
+use std::collections::{BinaryHeap, HashMap, HashSet};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::time::Instant;
 
 use sfu::id::{ParticipantId, PeerId};
-use sfu::room::{AnsweredTrack, LeaveReason, Notification};
+use sfu::room::{AnsweredTrack, LeaveReason, Notification, TrackSource};
 
 use crate::client::Client;
 use crate::network::Arrival;
@@ -26,6 +26,8 @@ pub(super) struct Member {
     pub(super) worker: usize,
     /// Its tracks, in the order of its offer.
     pub(super) tracks: Vec<AnsweredTrack>,
+    /// Of those, the muted ones.
+    pub(super) muted: HashSet<TrackSource>,
     pub(super) notifications: Vec<Notification>,
     /// Set when the room has let it go.
     pub(super) closed: Option<LeaveReason>,
@@ -80,6 +82,7 @@ impl Crowd {
             peer,
             worker,
             tracks: Vec::new(),
+            muted: HashSet::new(),
             notifications: Vec::new(),
             closed: None,
             gone: false,
@@ -170,9 +173,8 @@ impl Crowd {
         let mut touched = std::mem::take(&mut self.touched);
         for index in touched.drain(..) {
             let member = &mut self.members[index];
-            let from = member.client.address();
-            while let Some((to, bytes)) = member.client.poll_transmit() {
-                send(from, to, bytes);
+            while let Some(outgoing) = member.client.poll_transmit() {
+                send(outgoing.from, outgoing.to, outgoing.bytes);
             }
             let due = member.client.next_deadline();
             if due != member.due {

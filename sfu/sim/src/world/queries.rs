@@ -49,6 +49,43 @@ impl World {
         self.client(id).senders()[place].statistics()
     }
 
+    /// Those who are in the room and well.
+    pub fn present(&self) -> Vec<PersonId> {
+        self.crowd.present()
+    }
+
+    /// What somebody publishes.
+    pub fn sources(&self, id: PersonId) -> Vec<TrackSource> {
+        let sources = self.crowd.member(id).person.sources.iter();
+        sources.map(|source| source.kind).collect()
+    }
+
+    /// How many slots somebody has.
+    pub fn slots(&self, id: PersonId) -> usize {
+        self.client(id).oracle().slots().len()
+    }
+
+    /// The tracks that the slots of somebody show now.
+    pub fn shown_to(&self, id: PersonId) -> Vec<(PersonId, TrackSource)> {
+        let slots = self.client(id).oracle().slots();
+        let labels = slots.iter().filter_map(|slot| slot.shows());
+        let shown = labels.map(|label| {
+            let publisher = PersonId(label.publisher as usize);
+            let sources = &self.crowd.member(publisher).person.sources;
+            (publisher, sources[usize::from(label.source)].kind)
+        });
+        shown.collect()
+    }
+
+    /// Whether something of this track should arrive: its publisher is there and connected, has not
+    /// muted it, and has an encoding on.
+    pub fn sends(&self, id: PersonId, source: TrackSource) -> bool {
+        let place = usize::from(self.label(id, source).source);
+        let there = self.crowd.present().contains(&id) && self.client(id).connected_at().is_some();
+        let active = self.client(id).senders()[place].is_active();
+        there && active && !self.crowd.member(id).muted.contains(&source)
+    }
+
     /// Everything that somebody was told by the room.
     pub fn notifications(&self, id: PersonId) -> &[Notification] {
         &self.crowd.member(id).notifications

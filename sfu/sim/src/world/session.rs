@@ -19,6 +19,7 @@ use super::crowd::PersonId;
 use super::node::{Applied, worker_id};
 use crate::client::Client;
 use crate::media::Label;
+use crate::network::Link;
 use crate::oracle::Witness;
 use crate::person::Person;
 
@@ -112,6 +113,11 @@ impl World {
         let (participant, track) = (self.crowd.member(id).participant, self.track(id, source));
         let done = self.room.set_muted(participant, track, muted);
         done.expect("it is the participant's own track");
+        let sources = &mut self.crowd.member_mut(id).muted;
+        match muted {
+            true => sources.insert(source),
+            false => sources.remove(&source),
+        };
         self.drain_room();
     }
 
@@ -150,6 +156,7 @@ impl World {
     pub fn change_address(&mut self, id: PersonId) {
         let (before, after) = self.crowd.relocate(self.now, id);
         self.network.move_host(before, after);
+        self.network.set_uplink(before, Link::PERFECT.dead());
         self.flush();
     }
 
@@ -289,6 +296,10 @@ impl World {
         );
         let now = self.now;
         let member = self.crowd.member_mut(id);
+        if first {
+            let sources = member.person.sources.iter().filter(|source| source.muted);
+            member.muted = sources.map(|source| source.kind).collect();
+        }
         member.tracks = tracks;
         member.client.accept(now, &negotiated.sdp);
         self.drain_room();
