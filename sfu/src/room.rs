@@ -144,7 +144,10 @@ impl Room {
         }
         // What is kept is bounded by what there is.
         for list in [&mut subscription.pinned, &mut subscription.hidden] {
-            list.retain(|track| self.tracks.contains_key(track));
+            list.retain(|track| {
+                let track = self.tracks.get(track);
+                track.is_some_and(|track| track.publisher != id)
+            });
             let mut seen = std::collections::BTreeSet::new();
             list.retain(|track| seen.insert(*track));
         }

@@ -3,6 +3,7 @@
 
 mod behaviour;
 mod client;
+mod offer;
 mod pipes;
 mod random;
 mod worker;

@@ -272,6 +272,14 @@ fn a_track_goes_only_where_its_codec_can_be_received() {
         "v0 v1:h264",
         &[("A.cam:h264 B.cam:h264 C.cam", "C.cam A.cam")],
     );
+    // That one track cannot be received does not keep another of the kind from its slot.
+    check(
+        "v0:h264",
+        &[
+            ("A.cam:h264", "A.cam"),
+            ("B.cam C.cam:h264 ~A.cam:h264", "C.cam"),
+        ],
+    );
     let mut pool = SlotPool::default();
     pool.negotiate(&slots("v0"));
     let assigned = pool.assign(&wishes("A.cam:h264 B.cam B.mic C.cam"));

@@ -2,8 +2,12 @@
 
 use std::time::Duration;
 
-use super::world::{Offer, World, mid};
+use sfu_rtp::Rid;
+
+use super::offer::{Offer, codec, mid};
+use super::world::World;
 use crate::id::{ParticipantId, TrackId};
+use crate::parameters::{Codec, EncodingParameters, MediaKind, NegotiatedCodec};
 use crate::room::{
     DataRefusal, Grants, LeaveReason, Refusal, RoomLimits, SourceSet, TrackSource, Viewing,
 };
@@ -186,6 +190,53 @@ fn renegotiating_keeps_tracks_and_pictures_and_adds_what_is_new() {
 }
 
 #[test]
+fn a_track_goes_on_with_fewer_codecs_in_another_order_but_not_with_new_ones_or_other_layers() {
+    let vp8 = codec(MediaKind::Video);
+    let h264 = NegotiatedCodec {
+        codec: Codec::H264,
+        ..vp8
+    };
+    let vp9 = NegotiatedCodec {
+        codec: Codec::Vp9,
+        ..vp8
+    };
+    let rid = |name: &str| EncodingParameters {
+        rid: Rid::parse(name.as_bytes()),
+        ssrc: None,
+        rtx_ssrc: None,
+    };
+    let offer = |codecs: &[NegotiatedCodec], rids: &[&str]| {
+        let mut offer = Offer::default().publish("cam", TrackSource::Camera);
+        offer.published[0].codecs = codecs.to_vec();
+        offer.published[0].encodings = rids.iter().map(|name| rid(name)).collect();
+        offer
+    };
+    let cases: &[(&[NegotiatedCodec], &[&str], bool)] = &[
+        (&[vp8, h264], &["h", "l"], true),
+        (&[h264, vp8], &["h", "l"], true),
+        (&[h264], &["h", "l"], true),
+        (&[vp8, h264, vp9], &["h", "l"], false),
+        (&[vp9], &["h", "l"], false),
+        (&[vp8, h264], &["h"], false),
+        (&[vp8, h264], &["l", "h"], false),
+    ];
+    for (number, (codecs, rids, goes_on)) in cases.iter().enumerate() {
+        let mut world = World::new(2);
+        let publisher = world.enter(0, &offer(&[vp8, h264], &["h", "l"]));
+        world.enter(1, &Offer::viewer(1));
+        let before = tracks(&world, publisher);
+        world
+            .reoffer(publisher, &offer(codecs, rids))
+            .expect("allowed");
+        assert_eq!(
+            tracks(&world, publisher) == before,
+            *goes_on,
+            "case {number}"
+        );
+    }
+}
+
+#[test]
 fn a_source_that_changes_on_its_m_line_is_a_new_track() {
     let mut world = World::new(1);
     let publisher = world.enter(0, &Offer::default().publish("v", TrackSource::Camera));
@@ -319,6 +370,26 @@ fn pinned_tracks_come_first_and_hidden_ones_not_at_all() {
 }
 
 #[test]
+fn a_muted_track_displaces_nobody_even_when_it_is_pinned() {
+    let mut world = World::new(1);
+    let seen = world.enter(0, &Offer::default().publish("cam", TrackSource::Camera));
+    let dark = world.enter(
+        0,
+        &Offer::default()
+            .publish("cam", TrackSource::Camera)
+            .muted("cam"),
+    );
+    let viewer = world.enter(0, &Offer::viewer(1));
+    let (seen, pinned) = (tracks(&world, seen)[0], tracks(&world, dark)[0]);
+    world
+        .subscribe(viewer, &[pinned], &[])
+        .expect("a viewer may");
+    assert_eq!(world.shown(viewer)[1], Some(seen));
+    world.set_muted(dark, pinned, false).expect("its own");
+    assert_eq!(world.shown(viewer)[1], Some(pinned));
+}
+
+#[test]
 fn a_broadcast_viewer_follows_the_newest_camera_with_its_sound() {
     let mut world = World::new(2);
     let viewer = world
@@ -411,6 +482,14 @@ fn data_goes_to_all_others_that_are_connected() {
     for id in &people[..3] {
         world.up(*id);
     }
+    let deaf = world.enter(
+        0,
+        &Offer {
+            without_data: true,
+            ..Offer::viewer(0)
+        },
+    );
+    world.up(deaf);
     world.send_data(people[0], "hello");
     let mut receivers: Vec<_> = world
         .workers
@@ -455,4 +534,10 @@ fn data_that_is_not_granted_or_too_much_is_dropped_and_its_sender_told_once() {
     world.now += Duration::from_millis(500);
     world.send_data(talker, "patience");
     assert_eq!(world.workers[0].data.len(), 5);
+    // A new connection is told anew.
+    world
+        .offer(listener, 0, &Offer::viewer(1))
+        .expect("may watch");
+    world.send_data(listener, "psst");
+    assert_eq!(world.client(listener).refused, [DataRefusal::NotGranted; 2]);
 }

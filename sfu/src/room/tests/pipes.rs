@@ -1,7 +1,8 @@
 //! Tracks that cross workers. `World` checks after each step that pipes and slots agree; here is the
 //! order of commands, and when a pipe opens and closes.
 
-use super::world::{Offer, World, worker_id};
+use super::offer::Offer;
+use super::world::{World, worker_id};
 use crate::engine::command::Command;
 use crate::id::WorkerId;
 use crate::room::{LeaveReason, RoomOutput, TrackSource};

@@ -4,7 +4,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 
-use super::world::{Offer, World, codec};
+use super::offer::{Offer, codec};
+use super::world::World;
 use crate::engine::event::Event;
 use crate::id::{ParticipantId, TrackId};
 use crate::parameters::{Codec, MediaKind, NegotiatedCodec};

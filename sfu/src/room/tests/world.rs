@@ -3,20 +3,17 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Instant;
 
-use sfu_rtp::{ExtensionMap, Mid, PayloadType, Ssrc};
-
 use super::client::ClientModel;
+use super::offer::Offer;
 use super::worker::WorkerModel;
 use crate::engine::command::DataMessage;
 use crate::engine::event::{CloseReason, Event, SrtpProtection};
 use crate::id::{ParticipantId, PeerId, TrackId, WorkerId};
-use crate::parameters::{
-    Codec, CodecFormat, DataParameters, EncodingParameters, Fingerprint, IceCredentials,
-    IceParameters, MediaKind, NegotiatedCodec, PeerParameters, PublishedMedia, SlotMedia,
-};
+use crate::parameters::{NegotiatedCodec, PublishedMedia, SlotMedia};
+use crate::room::participant::Participant;
 use crate::room::{
     AnsweredTrack, DisplayName, Grants, LeaveReason, Profile, Refusal, Room, RoomLimits,
-    RoomOutput, Subscription, TrackDeclaration, TrackSource, Viewing,
+    RoomOutput, Subscription, Viewing,
 };
 
 pub(super) struct World {
@@ -276,6 +273,7 @@ impl World {
     /// show it is free.
     fn check_slots(&self) {
         for (id, participant) in &self.room.participants {
+            self.check_lists(*id, participant);
             let Some(connection) = participant.connection else {
                 assert!(participant.tracks.is_empty(), "{id} publishes over nothing");
                 continue;
@@ -308,6 +306,33 @@ impl World {
                 );
             }
         }
+    }
+
+    /// Every track that the participant may see is in a slot or in one of the lists, as far as they
+    /// reach, and it remembers nothing about tracks that are gone.
+    fn check_lists(&self, id: ParticipantId, participant: &Participant) {
+        let Profile {
+            grants, viewing, ..
+        } = participant.profile;
+        let Subscription { pinned, hidden } = &participant.subscription;
+        let mut remembered = pinned.iter().chain(hidden);
+        assert!(remembered.all(|track| self.room.tracks.contains_key(track)));
+        let told = &participant.told;
+        if !grants.can_subscribe || viewing != Viewing::Everyone {
+            return;
+        }
+        let shown = told.slots.iter().filter_map(|slot| Some(slot.shows?.track));
+        let known: BTreeSet<_> = shown
+            .chain(told.unassigned.iter().copied())
+            .chain(told.unplayable.iter().copied())
+            .collect();
+        let wanted = self.room.tracks.values();
+        let wanted = wanted.filter(|track| track.publisher != id && !hidden.contains(&track.id));
+        assert_eq!(
+            known,
+            wanted.map(|track| track.id).collect(),
+            "what {id} knows of"
+        );
     }
 
     fn check_free_slot(&self, id: ParticipantId, slot: &SlotMedia) {
@@ -351,127 +376,6 @@ impl World {
         }
         assert_eq!(imports, shown, "imports against what is shown");
         assert_eq!(exports, shown, "exports against what is shown");
-    }
-}
-
-/// An offer as negotiation leaves it.
-#[derive(Clone, Default)]
-pub(super) struct Offer {
-    pub(super) published: Vec<PublishedMedia>,
-    pub(super) slots: Vec<SlotMedia>,
-    pub(super) declarations: Vec<TrackDeclaration>,
-}
-
-impl Offer {
-    /// A camera and a microphone, and this many pairs of slots.
-    pub(super) fn conference(pairs: u16) -> Self {
-        Self::default()
-            .publish("mic", TrackSource::Microphone)
-            .publish("cam", TrackSource::Camera)
-            .pairs(pairs)
-    }
-
-    pub(super) fn viewer(pairs: u16) -> Self {
-        Self::default().pairs(pairs)
-    }
-
-    pub(super) fn publish(mut self, name: &str, source: TrackSource) -> Self {
-        self.published.push(PublishedMedia {
-            mid: mid(name),
-            kind: source.kind(),
-            codecs: vec![codec(source.kind())],
-            encodings: vec![EncodingParameters {
-                rid: None,
-                ssrc: None,
-                rtx_ssrc: None,
-            }],
-            stream_id: None,
-        });
-        self.declarations.push(TrackDeclaration {
-            mid: mid(name),
-            source,
-            muted: false,
-        });
-        self
-    }
-
-    pub(super) fn without(mut self, name: &str) -> Self {
-        self.published.retain(|media| media.mid != mid(name));
-        self.declarations
-            .retain(|declared| declared.mid != mid(name));
-        self
-    }
-
-    pub(super) fn muted(mut self, name: &str) -> Self {
-        let mut declared = self.declarations.iter_mut();
-        declared
-            .find(|d| d.mid == mid(name))
-            .expect("published before")
-            .muted = true;
-        self
-    }
-
-    pub(super) fn slot(mut self, kind: MediaKind, pair: u16) -> Self {
-        let letter = if kind == MediaKind::Audio { 'a' } else { 'v' };
-        self.slots.push(SlotMedia {
-            mid: mid(&format!("{letter}{pair}")),
-            kind,
-            codecs: vec![codec(kind)],
-            ssrc: Ssrc::new(self.slots.len() as u32 + 1),
-            rtx_ssrc: None,
-            pair,
-        });
-        self
-    }
-
-    /// Only this many pairs from now on.
-    pub(super) fn pairs(mut self, pairs: u16) -> Self {
-        self.slots.clear();
-        (0..pairs).fold(self, |offer, pair| {
-            offer
-                .slot(MediaKind::Audio, pair)
-                .slot(MediaKind::Video, pair)
-        })
-    }
-
-    pub(super) fn parameters(&self) -> Box<PeerParameters> {
-        let credentials = IceCredentials {
-            ufrag: "abcd".into(),
-            pwd: "p".repeat(22),
-        };
-        Box::new(PeerParameters {
-            ice: IceParameters {
-                local: credentials.clone(),
-                remote: credentials,
-            },
-            fingerprints: vec![Fingerprint([0; 32])],
-            receive_extensions: ExtensionMap::default(),
-            send_extensions: ExtensionMap::default(),
-            published: self.published.clone(),
-            slots: self.slots.clone(),
-            data: Some(DataParameters {
-                remote_port: 5000,
-                max_message_size: 65_536,
-            }),
-        })
-    }
-}
-
-pub(super) fn mid(text: &str) -> Mid {
-    Mid::parse(text.as_bytes()).expect("a mid")
-}
-
-pub(super) fn codec(kind: MediaKind) -> NegotiatedCodec {
-    NegotiatedCodec {
-        codec: if kind == MediaKind::Audio {
-            Codec::Opus
-        } else {
-            Codec::Vp8
-        },
-        format: CodecFormat::Any,
-        payload_type: PayloadType::new(96).expect("7 bits"),
-        rtx: None,
-        feedback: Default::default(),
     }
 }
 
