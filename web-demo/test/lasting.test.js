@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { screenshotFile } from './artifacts.js';
 import { BROWSERS, startBrowser } from './browsers.js';
-import { allSeeAndHear, join, judgeVideo, sampleBoth } from './people.js';
+import { allSeeAndHear, join, judgeAudio, judgeVideo, sampleBoth } from './people.js';
 import { startServer } from './server.js';
 
 /** @import {TestBrowser} from './browsers.js' */
@@ -48,20 +48,19 @@ test('a room of two lasts a minute without a freeze', async (context) => {
     const [laterReceived, laterSent] = after[n] ?? [];
     assert.ok(typeof received === 'object' && typeof sent === 'object', `${what}: ${received} ${sent}`);
     assert.ok(typeof laterReceived === 'object' && typeof laterSent === 'object', `${what}: ${laterReceived} ${laterSent}`);
-    const wrong = judgeVideo(received, laterReceived, sent, laterSent);
-    assert.equal(wrong, null, `${what}: ${wrong}`);
-
+    for (const judge of [judgeVideo, judgeAudio]) {
+      const wrong = judge(received, laterReceived, sent, laterSent);
+      assert.equal(wrong, null, `${what}: ${wrong}`);
+    }
     const { video, audio } = laterReceived;
     assert.ok(video && audio && received.video && received.audio);
     const packets = video.packets - received.video.packets;
     const lost = video.lost - received.video.lost;
     assert.ok(lost <= MOST_LOST * packets, `${what}: ${lost} of ${packets} packets lost`);
-    const seconds = (audio.packets - received.audio.packets) / 50;
-    assert.ok(seconds > 0.9 * SECONDS, `${what}: only ${seconds.toFixed(1)} s of sound in ${SECONDS} s`);
     context.diagnostic(
       `${what}: ${video.decoded - received.video.decoded} frames of ${laterSent.frames - sent.frames}, ` +
-        `${video.freezes - received.video.freezes} freezes (${laterSent.stalls - sent.stalls} stalls of the sender), ` +
-        `${lost} of ${packets} packets lost, ${video.width}×${video.height}, sent heights ${laterSent.heights.join(', ')}`,
+        `${video.freezes - received.video.freezes} freezes (${laterSent.stalls - sent.stalls} stalls of the pages), ` +
+        `${lost} of ${packets} packets lost, ${audio.packets - received.audio.packets} of sound, ${video.width}×${video.height}, sent heights ${laterSent.heights.join(', ')}`,
     );
   }
   await allSeeAndHear([ada, grace]);

@@ -37,7 +37,14 @@
  * @property {PictureSample | null} picture Null while the tile shows none.
  */
 
-/** @typedef {{at: number, frames: number, stalls: number, heights: number[]}} SentSample */
+/**
+ * @typedef {object} SentSample
+ * @property {number} at Milliseconds.
+ * @property {number} frames Of the layer that has most.
+ * @property {number} stalls How often the encoder stood still for longer than receivers forgive.
+ * @property {number[]} heights Of the layers, the largest first.
+ * @property {number} audioPackets
+ */
 
 /** @typedef {(video: HTMLVideoElement | null) => Promise<PictureSample | null>} LookAt */
 
@@ -131,9 +138,8 @@ export async function sampleReceived(name) {
 }
 
 /**
- * What the page sends of its camera: frames of the layer that has most, and how often its encoder stood still for
- * longer than a receiver forgives. Polls from the first call on, because only the sender can tell its own stalls from
- * a freeze that the server made.
+ * What the page sends. Polls from the first call on, because only the sender can tell its own stalls from a freeze that
+ * the server made.
  *
  * @returns {Promise<SentSample | string>}
  */
@@ -145,17 +151,19 @@ export async function sampleSent() {
   if (switchyard === undefined) return 'the page has not joined';
   const read = async () => {
     let frames = 0;
+    let audioPackets = 0;
     /** @type {number[]} */
     const heights = [];
     for (const { source, sender } of switchyard.session.media.sending) {
-      if (source !== 'camera') continue;
       for (const entry of (await sender.getStats()).values()) {
-        if (entry.type !== 'outbound-rtp' || !entry.framesEncoded) continue;
+        if (entry.type !== 'outbound-rtp') continue;
+        if (source === 'microphone') audioPackets = entry.packetsSent ?? 0;
+        if (source !== 'camera' || !entry.framesEncoded) continue;
         frames = Math.max(frames, entry.framesEncoded);
         heights.push(entry.frameHeight ?? 0);
       }
     }
-    return { frames, heights: heights.sort((a, b) => b - a) };
+    return { frames, audioPackets, heights: heights.sort((a, b) => b - a) };
   };
   if (scope.sent === undefined) {
     // A frame takes 33 ms; receivers call a gap of 150 ms more than usual a freeze.
@@ -174,6 +182,6 @@ export async function sampleSent() {
     };
     await poll();
   }
-  const { frames, heights } = await read();
-  return frames === 0 ? 'nothing is sent yet' : { at: performance.now(), frames, stalls: scope.sent.stalls, heights };
+  const now = await read();
+  return now.frames === 0 ? 'nothing is sent yet' : { ...now, at: performance.now(), stalls: scope.sent.stalls };
 }
