@@ -1,8 +1,7 @@
 /** How large tiles are, and how many stand in a row, so that they fill the space they have. Pure arithmetic. */
 
-/** A tile is as wide as a camera picture, or cropped at its sides, upright on an upright page. Width over height. */
-const WIDEST = 16 / 9;
-const NARROWEST = { lying: 4 / 3, upright: 3 / 4 };
+/** The shape of a camera picture or a screen, width over height; no tile is wider. */
+export const WHOLE = 16 / 9;
 
 /** Below this width, in CSS pixels, faces cannot be told apart: then the list scrolls instead. */
 const SMALLEST_WIDTH = 132;
@@ -19,21 +18,20 @@ const SMALLEST_WIDTH = 132;
  * @param {number} width Of the space, in CSS pixels.
  * @param {number} height Of the space, in CSS pixels.
  * @param {number} gap Between tiles, in CSS pixels.
- * @param {boolean} [croppable] Whether a tile may be narrower than its picture; a shared screen may not.
+ * @param {number} narrowest How narrow a tile may be, width over height: WHOLE, or less if pictures may be cropped.
  * @returns {Layout}
  */
-export function bestLayout(count, width, height, gap, croppable = true) {
-  const narrowest = !croppable ? WIDEST : width > height ? NARROWEST.lying : NARROWEST.upright;
+export function bestLayout(count, width, height, gap, narrowest) {
   /** @type {Layout & {seen: number}} */
   let best = { columns: 1, width: 0, height: 0, seen: -1 };
   for (let columns = 1; columns <= count; columns++) {
     const rows = Math.ceil(count / columns);
     const cell = { width: (width - gap * (columns - 1)) / columns, height: (height - gap * (rows - 1)) / rows };
-    const aspect = Math.min(WIDEST, Math.max(narrowest, cell.width / cell.height));
+    const aspect = Math.min(WHOLE, Math.max(narrowest, cell.width / cell.height));
     const tileWidth = Math.min(cell.width, cell.height * aspect);
     const tileHeight = tileWidth / aspect;
     // What counts is how much of everybody one sees: a cropped tile shows less than its area.
-    const seen = tileWidth * tileHeight * Math.sqrt(aspect / WIDEST);
+    const seen = tileWidth * tileHeight * Math.sqrt(aspect / WHOLE);
     if (seen > best.seen) best = { columns, width: Math.floor(tileWidth), height: Math.floor(tileHeight), seen };
   }
   if (best.width >= Math.min(SMALLEST_WIDTH, width)) return best;

@@ -1,12 +1,15 @@
 /** A list of tiles that keeps itself in step with what should be shown, and fills its space. */
 
-import { bestLayout } from './layout.js';
+import { WHOLE, bestLayout } from './layout.js';
 import { Tile } from './tile.js';
 
 /** @import {TileState} from './tile.js' */
 
 /** Between tiles, in CSS pixels; style.css reads it from here. */
 const GAP = 10;
+
+/** How far cameras may be cropped at their sides, width over height: more on an upright page. */
+const NARROWEST = { landscape: 4 / 3, portrait: 3 / 4 };
 
 export class TileGrid {
   #list;
@@ -55,8 +58,9 @@ export class TileGrid {
   #arrange() {
     const { clientWidth, clientHeight } = this.#list;
     if (clientWidth === 0 || this.#tiles.size === 0) return;
-    const croppable = this.#croppable && this.#tiles.size > 1;
-    const { width, height } = bestLayout(this.#tiles.size, clientWidth, clientHeight, GAP, croppable);
+    const cropped = innerWidth > innerHeight ? NARROWEST.landscape : NARROWEST.portrait;
+    const narrowest = this.#croppable && this.#tiles.size > 1 ? cropped : WHOLE;
+    const { width, height } = bestLayout(this.#tiles.size, clientWidth, clientHeight, GAP, narrowest);
     this.#list.style.setProperty('--tile-width', `${width}px`);
     this.#list.style.setProperty('--tile-height', `${height}px`);
   }

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { pauseAfter } from '../../js/backoff.js';
 import { layersFor } from '../../js/encodings.js';
 import { FigureReader, sentSentenceOf, sentenceOf } from '../../js/figures.js';
-import { bestLayout } from '../../js/layout.js';
+import { WHOLE, bestLayout } from '../../js/layout.js';
 import { SpeechDetector } from '../../js/levels.js';
 import { ageOf, drawMark, identityOf, readMark } from '../../js/mark.js';
 import { displayNameFrom, initialsOf, newRoomName, roomNameFrom } from '../../js/names.js';
@@ -16,12 +16,13 @@ test('tiles fill their space, in rows that suit its shape', () => {
     { count: 2, width: 1280, height: 640, columns: 2, covers: 0.65 },
     { count: 2, width: 340, height: 580, columns: 1, covers: 0.9 },
     { count: 4, width: 1280, height: 720, columns: 2, covers: 0.95 },
+    { count: 1, width: 340, height: 580, columns: 1, covers: 0.75 },
     { count: 6, width: 1280, height: 640, columns: 3, covers: 0.9 },
     { count: 6, width: 340, height: 580, columns: 2, covers: 0.9 },
     { count: 9, width: 1600, height: 900, columns: 3, covers: 0.95 },
   ];
   for (const { count, width, height, columns, covers } of table) {
-    const layout = bestLayout(count, width, height, 10);
+    const layout = bestLayout(count, width, height, 10, width > height ? 4 / 3 : 3 / 4);
     const label = `${count} tiles in ${width}×${height}: ${JSON.stringify(layout)}`;
     assert.equal(layout.columns, columns, label);
     assert.ok(layout.columns * layout.width + (layout.columns - 1) * 10 <= width, `${label} is too wide`);
@@ -32,13 +33,13 @@ test('tiles fill their space, in rows that suit its shape', () => {
 });
 
 test('tiles of a crowd stay large enough to tell faces apart, and scroll', () => {
-  const layout = bestLayout(60, 340, 500, 10);
+  const layout = bestLayout(60, 340, 500, 10, 3 / 4);
   assert.ok(layout.width >= 132, JSON.stringify(layout));
   assert.ok(layout.columns * layout.width + (layout.columns - 1) * 10 <= 340, JSON.stringify(layout));
 });
 
 test('a shared screen is never cropped', () => {
-  const { width, height } = bestLayout(1, 400, 900, 10, false);
+  const { width, height } = bestLayout(1, 400, 900, 10, WHOLE);
   assert.ok(Math.abs(width / height - 16 / 9) < 0.02, `${width}×${height}`);
 });
 
