@@ -19,6 +19,7 @@ use crate::publish::encoding::Encoding;
 use crate::publish::packet::CachedPacket;
 use crate::publish::track::{Arrival, Track};
 use crate::subscribe::downlink::Pending;
+use crate::subscribe::forwarder::Decision;
 use crate::subscribe::slot::{Sent, Slot};
 
 impl Engine {
@@ -55,9 +56,15 @@ impl Engine {
                 continue;
             };
             match offer_packet(&source, &packet, slot_key, slot, peer) {
-                Ok(joined) => {
-                    if joined {
-                        catch_up(&source, arrival.sequence, slot_key, slot, peer, counters);
+                Ok(Decision::Hold) => {}
+                Ok(decision) => {
+                    let begun = match decision {
+                        Decision::Join(_) => Some(arrival.sequence.next()),
+                        Decision::Switch(first) => Some(first),
+                        _ => None,
+                    };
+                    if let Some(from) = begun {
+                        catch_up(&source, from, slot_key, slot, peer, counters);
                     }
                     if !peer.touched {
                         peer.touched = true;
@@ -153,7 +160,7 @@ struct Arrived<'a> {
     encoding: usize,
 }
 
-/// Lets one slot decide about one packet, and queues it if it is forwarded. Whether the slot begins with it.
+/// Lets one slot decide about one packet, and queues it if it is forwarded.
 #[inline]
 fn offer_packet(
     source: &Arrived<'_>,
@@ -161,7 +168,7 @@ fn offer_packet(
     slot_key: SlotKey,
     slot: &mut Slot,
     peer: &mut Peer,
-) -> Result<bool, DropReason> {
+) -> Result<Decision, DropReason> {
     if peer.srtp.is_none() {
         return Err(DropReason::NotConnected);
     }
@@ -169,36 +176,36 @@ fn offer_packet(
     if slot.payload_types(meta.codec_index).is_none() {
         return Err(DropReason::CodecNotNegotiated);
     }
-    let timestamp = meta.header.timestamp();
-    let align = |from| source.track.align(from, source.encoding, timestamp);
-    let forwarded = slot
+    let decision = slot
         .forwarder
-        .forward(source.now, source.encoding, meta, align)?;
+        .forward(source.now, source.track, source.encoding, meta)?;
+    let (Decision::Forward(numbers) | Decision::Join(numbers)) = decision else {
+        return Ok(decision);
+    };
     let sent = Sent {
         track: source.track_key,
         encoding: source.encoding as u8,
         source: meta.sequence,
-        numbers: forwarded.numbers,
+        numbers,
     };
-    slot.history
-        .push(source.now, forwarded.numbers.sequence, sent);
+    slot.history.push(source.now, numbers.sequence, sent);
     let queued = peer.downlink.queue(Pending {
         slot: slot_key,
         sent,
         again: false,
     });
     if queued {
-        Ok(forwarded.joined)
+        Ok(decision)
     } else {
         Err(DropReason::DownlinkFull)
     }
 }
 
-/// A slot has begun with a packet that was repaired: what had overtaken it follows from the cache, or the
-/// picture would miss it.
+/// A slot begins with a packet that came before this one: a keyframe that has become complete, or one that
+/// was repaired and what had overtaken it. All of it follows from the cache.
 fn catch_up(
     source: &Arrived<'_>,
-    joined_at: SeqNo,
+    from: SeqNo,
     slot_key: SlotKey,
     slot: &mut Slot,
     peer: &mut Peer,
@@ -209,9 +216,9 @@ fn catch_up(
         .encodings()
         .get(source.encoding)
         .and_then(Encoding::highest);
-    let behind = highest.map_or(0, |highest| highest.distance_from(joined_at));
-    for offset in 1..=behind.min(MAX_CATCH_UP) {
-        let sequence = joined_at.wrapping_add(offset);
+    let behind = highest.map_or(0, |highest| highest.distance_from(from) + 1);
+    for offset in 0..behind.min(MAX_CATCH_UP) {
+        let sequence = from.wrapping_add(offset);
         if let Some(packet) = source.track.packet(source.encoding, sequence)
             && let Err(reason) = offer_packet(source, &packet, slot_key, slot, peer)
         {
@@ -220,5 +227,5 @@ fn catch_up(
     }
 }
 
-/// What a repair can be behind: half a second of 5 Mbit/s.
-const MAX_CATCH_UP: i64 = 256;
+/// As many packets as the cache of a video encoding holds.
+const MAX_CATCH_UP: i64 = 1024;

@@ -1,10 +1,12 @@
 //! The decision of one slot: whether a packet is forwarded, and under which numbers.
 //!
 //! A slot shows one encoding at a time. It goes over to another one, be it a layer of the same track or
-//! another track altogether, at a switch point only; until then the old layer of the same track goes
-//! on. Whatever happens, the receiver sees one well-behaved sender.
+//! another track altogether, at a switch point only. The old layer of the same track goes on until the
+//! new one's keyframe is there, all of it: publishers pace a large keyframe out over some tenths of a
+//! second, and the picture would stand still for so long. Whatever happens, the receiver sees one
+//! well-behaved sender.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use sfu_rtp::{ClockRate, RtpTime, SeqNo};
 
@@ -12,6 +14,7 @@ use super::translator::Translator;
 use super::vp8_ids::{Vp8IdTranslator, Vp8Ids};
 use crate::drop_reason::DropReason;
 use crate::publish::packet::PacketMeta;
+use crate::publish::track::Track;
 
 /// The forwarding state of one slot.
 #[derive(Debug)]
@@ -20,6 +23,8 @@ pub(crate) struct Forwarder {
     target: Option<usize>,
     /// What it shows.
     current: Option<Source>,
+    /// The target's keyframe, while another layer is shown.
+    arriving: Option<Arriving>,
     translator: Translator,
     vp8: Vp8IdTranslator,
 }
@@ -39,13 +44,50 @@ pub(crate) struct Numbers {
     pub(crate) vp8: Option<Vp8Ids>,
 }
 
-/// A packet that is forwarded.
+/// What becomes of a packet that is not dropped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Forwarded {
-    pub(crate) numbers: Numbers,
-    /// The slot begins with it. If it came late, what followed it is in the cache.
-    pub(crate) joined: bool,
+pub(crate) enum Decision {
+    /// It goes out.
+    Forward(Numbers),
+    /// It goes out and the slot begins with it. What followed it already, and is in the cache, goes out next.
+    Join(Numbers),
+    /// It stays in the cache: a keyframe of the target is arriving.
+    Hold,
+    /// The keyframe is complete: the packet with this number is to be offered again, the slot begins with it.
+    Switch(SeqNo),
 }
+
+/// A keyframe of the target that is arriving while another layer is shown.
+#[derive(Clone, Copy, Debug)]
+struct Arriving {
+    source: Source,
+    first: SeqNo,
+    /// All before this have arrived.
+    next: SeqNo,
+    timestamp: RtpTime,
+    began: Instant,
+    complete: bool,
+}
+
+impl Arriving {
+    /// Looks how far it has come. Each of its packets is looked at once.
+    fn look(&mut self, track: &Track) -> Decision {
+        while let Some(packet) = track.packet(self.source.encoding, self.next) {
+            let header = &packet.meta.header;
+            // The marker ends a frame (RFC 7741 §4.1); a new timestamp does so where there is none.
+            if header.marker() || header.timestamp() != self.timestamp {
+                self.complete = true;
+                return Decision::Switch(self.first);
+            }
+            self.next = self.next.next();
+        }
+        Decision::Hold
+    }
+}
+
+/// A keyframe takes a few hundred milliseconds when a publisher raises its bitrate, and a repair of it two
+/// round trips. After this another one is asked for.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 impl Forwarder {
     pub(crate) fn new(
@@ -56,6 +98,7 @@ impl Forwarder {
         Self {
             target: None,
             current: None,
+            arriving: None,
             translator: Translator::new(first_sequence, first_timestamp, clock_rate),
             vp8: Vp8IdTranslator::new(),
         }
@@ -65,6 +108,7 @@ impl Forwarder {
     pub(crate) fn detach(&mut self, target: Option<usize>) {
         self.target = target;
         self.current = None;
+        self.arriving = None;
     }
 
     /// The slot is to show another layer of the same track, once it has a switch point.
@@ -87,10 +131,7 @@ impl Forwarder {
         self.target.filter(|&target| self.current() != Some(target))
     }
 
-    /// Decides about a packet of the assigned track.
-    ///
-    /// `align` is asked when the slot goes over from one layer to another: given the old encoding, it
-    /// returns the old encoding's timestamp at the moment of this packet, if sender reports have told.
+    /// Decides about a packet of the assigned track, which has it in its cache.
     ///
     /// # Errors
     /// The packet is not forwarded, for this reason.
@@ -98,20 +139,16 @@ impl Forwarder {
     pub(crate) fn forward(
         &mut self,
         now: Instant,
+        track: &Track,
         encoding: usize,
         meta: &PacketMeta,
-        align: impl FnOnce(usize) -> Option<RtpTime>,
-    ) -> Result<Forwarded, DropReason> {
+    ) -> Result<Decision, DropReason> {
         let source = Source {
             encoding,
             continuity: meta.continuity,
         };
         if self.current == Some(source) {
-            let numbers = self.number(now, meta)?;
-            return Ok(Forwarded {
-                numbers,
-                joined: false,
-            });
+            return Ok(Decision::Forward(self.number(now, meta)?));
         }
         if self.target != Some(encoding) {
             return Err(DropReason::OtherEncoding);
@@ -119,15 +156,50 @@ impl Forwarder {
         if self.is_behind(source) {
             return Err(DropReason::BeforeSwitch);
         }
-        if !meta.picture.switch_point {
+        let mut began = now;
+        if self.current().is_some_and(|current| current != encoding) {
+            let arriving = self.keyframe_of(now, source, meta)?;
+            if !arriving.complete {
+                return Ok(arriving.look(track));
+            }
+            if arriving.first != meta.sequence {
+                return Ok(Decision::Hold);
+            }
+            began = arriving.began;
+        } else if !meta.picture.switch_point {
             return Err(DropReason::AwaitingKeyframe);
         }
-        self.join(now, source, meta, align);
-        let numbers = self.number(now, meta)?;
-        Ok(Forwarded {
-            numbers,
-            joined: true,
-        })
+        self.join(began, source, meta, track);
+        Ok(Decision::Join(self.number(now, meta)?))
+    }
+
+    /// The keyframe that this packet of the target belongs to or follows.
+    fn keyframe_of(
+        &mut self,
+        now: Instant,
+        source: Source,
+        meta: &PacketMeta,
+    ) -> Result<&mut Arriving, DropReason> {
+        let timestamp = meta.header.timestamp();
+        let is_newer = |known: &Arriving| {
+            known.source != source || (meta.sequence > known.first && timestamp != known.timestamp)
+        };
+        if meta.picture.switch_point && self.arriving.as_ref().is_none_or(is_newer) {
+            self.arriving = Some(Arriving {
+                source,
+                first: meta.sequence,
+                next: meta.sequence,
+                timestamp,
+                began: now,
+                complete: false,
+            });
+        }
+        // One that has lost a packet for good never becomes complete: ask for another.
+        self.arriving
+            .as_mut()
+            .filter(|arriving| arriving.source == source)
+            .filter(|arriving| now.saturating_duration_since(arriving.began) < PATIENCE)
+            .ok_or(DropReason::AwaitingKeyframe)
     }
 
     /// A packet of the track that will never come, because it was only padding: its number is closed up.
@@ -155,21 +227,19 @@ impl Forwarder {
         })
     }
 
-    fn join(
-        &mut self,
-        now: Instant,
-        source: Source,
-        meta: &PacketMeta,
-        align: impl FnOnce(usize) -> Option<RtpTime>,
-    ) {
+    fn join(&mut self, began: Instant, source: Source, meta: &PacketMeta, track: &Track) {
         let (sequence, timestamp) = (meta.sequence, meta.header.timestamp());
         let before = self.current.replace(source);
-        match before.and_then(|before| align(before.encoding)) {
+        self.arriving = None;
+        // Layers show the same moments, and sender reports tell where each has them.
+        let aligned =
+            before.and_then(|before| track.align(before.encoding, source.encoding, timestamp));
+        match aligned {
             Some(aligned) => {
                 let begin = self.translator.timestamp(aligned);
                 self.translator.switch_to(sequence, timestamp, begin);
             }
-            None => self.translator.switch(now, sequence, timestamp),
+            None => self.translator.switch(began, sequence, timestamp),
         }
         if let Some(vp8) = &meta.picture.vp8 {
             self.vp8.switch(vp8);

@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
+use arrayvec::ArrayVec;
 use sfu_rtp::{ClockRate, RtpTime, SeqNo};
 
 /// The numbering of one slot.
@@ -21,6 +22,8 @@ pub(crate) struct Translator {
     stretches: VecDeque<Stretch>,
     /// What is added to a source timestamp.
     timestamp_offset: u32,
+    /// Frames of the source from before the last one sent.
+    overtaken: Overtaken,
     /// The newest timestamp sent, and when.
     last: Option<(RtpTime, Instant)>,
     first_timestamp: RtpTime,
@@ -47,36 +50,34 @@ impl Translator {
             highest: first.previous(),
             stretches: VecDeque::new(),
             timestamp_offset: 0,
+            overtaken: Overtaken::default(),
             last: None,
             first_timestamp,
         }
     }
 
     /// A new source begins at `sequence`, which is translated to the number after the highest so far. Its
-    /// timestamps go on from the last one sent by the time that has passed since, at least one tick.
-    pub(crate) fn switch(&mut self, now: Instant, sequence: SeqNo, timestamp: RtpTime) {
+    /// first packet arrived at `arrival`, and its timestamps lie as far from the last one sent as that is
+    /// from the time it was sent, at least one tick after it unless it arrived before.
+    pub(crate) fn switch(&mut self, arrival: Instant, sequence: SeqNo, timestamp: RtpTime) {
         let begin = match self.last {
             None => self.first_timestamp,
-            Some((last, at)) => {
-                let elapsed = self.clock_rate.ticks(now.saturating_duration_since(at));
-                last.wrapping_add(elapsed.max(1))
-            }
+            Some((last, at)) => match arrival.checked_duration_since(at) {
+                Some(elapsed) => last.wrapping_add(self.clock_rate.ticks(elapsed).max(1)),
+                None => last.wrapping_sub(self.clock_rate.ticks(at.duration_since(arrival))),
+            },
         };
-        self.switch_at(sequence, timestamp, begin);
+        self.switch_to(sequence, timestamp, begin);
     }
 
     /// The same, for a source whose place on the slot's timeline is known to be `begin`: another layer
-    /// of the same track, by the publisher's sender reports. Still never at or before the last one sent.
+    /// of the same track, by the publisher's sender reports.
     pub(crate) fn switch_to(&mut self, sequence: SeqNo, timestamp: RtpTime, begin: RtpTime) {
-        let begin = match self.last {
-            Some((last, _)) if !begin.is_newer_than(last) => last.wrapping_add(1),
-            _ => begin,
-        };
-        self.switch_at(sequence, timestamp, begin);
-    }
-
-    fn switch_at(&mut self, sequence: SeqNo, timestamp: RtpTime, begin: RtpTime) {
         self.timestamp_offset = begin.get().wrapping_sub(timestamp.get());
+        self.overtaken = match self.last {
+            Some((last, _)) if !begin.is_newer_than(last) => Overtaken::by(last),
+            _ => Overtaken::default(),
+        };
         self.stretches.clear();
         self.stretches.push_back(Stretch {
             from: sequence,
@@ -102,7 +103,7 @@ impl Translator {
         {
             return None;
         }
-        let timestamp = self.timestamp(timestamp);
+        let timestamp = self.overtaken.place(timestamp, self.timestamp(timestamp));
         if out > self.highest {
             self.highest = out;
             if self
@@ -115,7 +116,8 @@ impl Translator {
         Some((out.wire(), timestamp))
     }
 
-    /// Where a timestamp of the source lies on the slot's timeline.
+    /// Where a timestamp of the source lies on the slot's timeline. Only frames that were overtaken by the
+    /// source before leave under another one.
     #[inline]
     pub(crate) fn timestamp(&self, source: RtpTime) -> RtpTime {
         source.wrapping_add(self.timestamp_offset)
@@ -152,6 +154,54 @@ impl Translator {
             .rposition(|stretch| sequence >= stretch.from)
     }
 }
+
+/// Frames that a new source brings although frames of the source before, captured later, were sent already:
+/// a keyframe that took its time to arrive, and what followed it meanwhile. The decoder needs them, and
+/// timestamps must not go back, so they are stamped one tick apart until the source has caught up.
+#[derive(Debug, Default)]
+struct Overtaken {
+    /// The newest timestamp sent; `None` once the source has caught up.
+    newest: Option<RtpTime>,
+    /// The source's timestamps of such frames, and what they were sent under: a repaired packet must get
+    /// its frame's.
+    frames: ArrayVec<(RtpTime, RtpTime), MAX_OVERTAKEN>,
+}
+
+impl Overtaken {
+    fn by(newest: RtpTime) -> Self {
+        Self {
+            newest: Some(newest),
+            frames: ArrayVec::new(),
+        }
+    }
+
+    /// What a frame of the source leaves under, given its place on the slot's timeline.
+    #[inline]
+    fn place(&mut self, source: RtpTime, place: RtpTime) -> RtpTime {
+        if self.newest.is_none() && self.frames.is_empty() {
+            return place;
+        }
+        if let Some(&(_, out)) = self.frames.iter().find(|(frame, _)| *frame == source) {
+            return out;
+        }
+        match self.newest {
+            Some(newest) if !place.is_newer_than(newest) => {
+                let out = newest.wrapping_add(1);
+                self.newest = Some(out);
+                // More frames than fit have waited for far longer than a switch is put off.
+                let _ = self.frames.try_push((source, out));
+                out
+            }
+            _ => {
+                self.newest = None;
+                place
+            }
+        }
+    }
+}
+
+/// Half a second of 60 frames a second.
+const MAX_OVERTAKEN: usize = 32;
 
 const CYCLE: u64 = 1 << 16;
 
@@ -320,18 +370,45 @@ mod tests {
     }
 
     #[test]
-    fn a_known_place_on_the_timeline_is_kept_unless_it_lies_in_the_past() {
+    fn a_source_that_was_overtaken_catches_up_without_going_back() {
         let now = Instant::now();
         let mut translator = Translator::new(0, RtpTime::new(0), ClockRate::VIDEO);
         translator.switch(now, SeqNo::new(1), RtpTime::new(0));
         translator.translate(now, SeqNo::new(1), RtpTime::new(9_000));
-        for (begin, expected) in [(12_000, 12_000), (9_000, 12_001)] {
-            let (sequence, timestamp) = (SeqNo::new(50), RtpTime::new(123));
-            translator.switch_to(sequence, timestamp, RtpTime::new(begin));
+        // The keyframe of another layer is from two frames before; it lies at 3,000 on the slot's timeline.
+        translator.switch_to(SeqNo::new(50), RtpTime::new(100_000), RtpTime::new(3_000));
+        // (source number, its timestamp, the slot's)
+        for (sequence, timestamp, expected) in [
+            (50, 100_000, 9_001),
+            (51, 100_000, 9_001),
+            (53, 103_000, 9_002),
+            (54, 106_000, 9_003),
+            (55, 109_000, 12_000),
+            // Repaired: it belongs to the second frame.
+            (52, 103_000, 9_002),
+            (56, 112_000, 15_000),
+        ] {
             let (_, found) = translator
-                .translate(now, sequence, timestamp)
+                .translate(now, SeqNo::new(sequence), RtpTime::new(timestamp))
                 .expect("in the source");
-            assert_eq!(found.get(), expected, "asked to begin at {begin}");
+            assert_eq!(found.get(), expected, "source number {sequence}");
+        }
+    }
+
+    #[test]
+    fn a_source_without_a_clock_lies_where_its_first_packet_arrived() {
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let mut translator = Translator::new(0, RtpTime::new(0), ClockRate::VIDEO);
+        translator.switch(at(0), SeqNo::new(1), RtpTime::new(0));
+        translator.translate(at(100), SeqNo::new(1), RtpTime::new(9_000));
+        // Its keyframe began to arrive 50 ms before.
+        translator.switch(at(50), SeqNo::new(50), RtpTime::new(0));
+        for (sequence, timestamp, expected) in [(50, 0, 9_001), (51, 9_000, 13_500)] {
+            let (_, found) = translator
+                .translate(at(150), SeqNo::new(sequence), RtpTime::new(timestamp))
+                .expect("in the source");
+            assert_eq!(found.get(), expected, "source number {sequence}");
         }
     }
 

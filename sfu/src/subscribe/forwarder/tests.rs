@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use sfu_rtp::ExtensionMap;
+use sfu_rtp::{ExtensionMap, RtpHeader};
 
 use super::*;
 use crate::id::TrackId;
@@ -25,25 +25,46 @@ impl Scene {
         }
     }
 
-    /// A packet of a layer arrives; the number that the slot gives it, or why it does not.
+    /// A packet of a layer arrives, a frame of its own; the number that the slot gives it, or why it does not.
     fn packet(
         &mut self,
         encoding: usize,
         sequence: u16,
         keyframe: bool,
     ) -> Result<u16, DropReason> {
+        match self.part(encoding, sequence, u32::from(sequence), keyframe, true)? {
+            Decision::Forward(numbers) | Decision::Join(numbers) => Ok(numbers.sequence),
+            // Offered again, as the fan-out does.
+            Decision::Switch(first) => match self.offer(encoding, first)? {
+                Decision::Join(numbers) => Ok(numbers.sequence),
+                other => panic!("a complete keyframe was not joined: {other:?}"),
+            },
+            Decision::Hold => panic!("a frame of one packet was held"),
+        }
+    }
+
+    /// A packet of frame `frame` of a layer arrives.
+    fn part(
+        &mut self,
+        encoding: usize,
+        sequence: u16,
+        frame: u32,
+        keyframe: bool,
+        marker: bool,
+    ) -> Result<Decision, DropReason> {
         self.now += Duration::from_millis(33);
-        let (header, packet) = Sample {
+        let (_, mut packet) = Sample {
             ssrc: 10 + encoding as u32,
             payload_type: VP8,
             sequence,
-            timestamp: u32::from(sequence) * 3_000,
+            timestamp: frame * 3_000,
             extensions: &[],
             payload: &vp8(sequence, keyframe.then_some(360)),
         }
         .build();
+        packet[1] |= u8::from(marker) << 7;
         let received = Received {
-            header,
+            header: RtpHeader::parse(&packet).expect("a header"),
             plaintext: &packet,
             retransmitted: false,
             extension_ids: &ExtensionMap::new(),
@@ -52,13 +73,13 @@ impl Scene {
             .track
             .accept(self.now, encoding, &received)
             .expect("the track takes it");
-        let cached = self
-            .track
-            .packet(encoding, arrival.sequence)
-            .expect("it was just cached");
+        self.offer(encoding, arrival.sequence)
+    }
+
+    fn offer(&mut self, encoding: usize, sequence: SeqNo) -> Result<Decision, DropReason> {
+        let cached = self.track.packet(encoding, sequence).expect("it is cached");
         self.forwarder
-            .forward(self.now, encoding, cached.meta, |_| None)
-            .map(|forwarded| forwarded.numbers.sequence)
+            .forward(self.now, &self.track, encoding, cached.meta)
     }
 }
 
@@ -86,6 +107,44 @@ fn the_old_layer_goes_on_until_the_new_one_has_its_keyframe() {
     assert_eq!(scene.packet(1, 51, true), Ok(102));
     assert_eq!(scene.packet(0, 12, false), Err(DropReason::OtherEncoding));
     assert_eq!(scene.packet(1, 52, false), Ok(103));
+}
+
+#[test]
+fn the_old_layer_goes_on_until_the_keyframe_is_there_to_its_last_packet() {
+    let mut scene = Scene::new(0);
+    assert_eq!(scene.packet(0, 10, true), Ok(100));
+    scene.forwarder.set_target(Some(1));
+    // The keyframe of the other layer is frame 50: packets 50, 51 (lost at first) and 52.
+    assert_eq!(scene.part(1, 50, 50, true, false), Ok(Decision::Hold));
+    assert_eq!(scene.packet(0, 11, false), Ok(101));
+    assert_eq!(scene.part(1, 52, 50, false, true), Ok(Decision::Hold));
+    assert_eq!(scene.part(1, 53, 51, false, true), Ok(Decision::Hold));
+    assert_eq!(scene.packet(0, 12, false), Ok(102));
+    let first = SeqNo::new((1 << 16) + 50);
+    assert_eq!(
+        scene.part(1, 51, 50, false, false),
+        Ok(Decision::Switch(first))
+    );
+    for (offset, expected) in [(0, 103), (1, 104), (2, 105), (3, 106)] {
+        let decision = scene.offer(1, first.wrapping_add(offset));
+        let (Ok(Decision::Join(numbers)) | Ok(Decision::Forward(numbers))) = decision else {
+            panic!("packet {offset} of the keyframe: {decision:?}");
+        };
+        assert_eq!(numbers.sequence, expected);
+    }
+    assert_eq!(scene.packet(0, 13, false), Err(DropReason::OtherEncoding));
+}
+
+#[test]
+fn a_keyframe_that_never_becomes_complete_is_given_up() {
+    let mut scene = Scene::new(0);
+    assert_eq!(scene.packet(0, 10, true), Ok(100));
+    scene.forwarder.set_target(Some(1));
+    assert_eq!(scene.part(1, 50, 50, true, false), Ok(Decision::Hold));
+    scene.now += Duration::from_secs(1);
+    let later = scene.part(1, 60, 60, false, true);
+    assert_eq!(later, Err(DropReason::AwaitingKeyframe));
+    assert_eq!(scene.packet(1, 61, true), Ok(101));
 }
 
 #[test]
