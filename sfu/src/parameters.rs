@@ -17,8 +17,6 @@ pub struct PeerParameters {
     pub fingerprints: Vec<Fingerprint>,
     /// Header-extension ids in packets that the peer sends to us.
     pub receive_extensions: ExtensionMap,
-    /// Header-extension ids in packets that we send to the peer.
-    pub send_extensions: ExtensionMap,
     /// The m-lines on which the peer may send, in the order of the offer.
     pub published: Vec<PublishedMedia>,
     /// The m-lines on which we may send: the slots, in the order of the offer.
@@ -238,6 +236,9 @@ pub struct SlotMedia {
     pub kind: MediaKind,
     /// The codecs that the peer can receive here; at least one.
     pub codecs: Vec<NegotiatedCodec>,
+    /// Header-extension ids in packets that we send here. Within a bundle an id means one thing
+    /// everywhere (RFC 9143 §7.2), but not every m-line takes every extension.
+    pub extensions: ExtensionMap,
     /// Our SSRC in it; ours to choose, announced in the answer.
     pub ssrc: Ssrc,
     /// Our SSRC for retransmissions; present if any of `codecs` has RTX.

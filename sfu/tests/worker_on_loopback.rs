@@ -55,7 +55,6 @@ fn parameters() -> PeerParameters {
         },
         fingerprints: vec![Fingerprint([7; 32])],
         receive_extensions: Default::default(),
-        send_extensions: Default::default(),
         published: vec![],
         slots: vec![],
         data: None,

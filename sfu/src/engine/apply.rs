@@ -80,7 +80,6 @@ impl Engine {
                 srtp.receive.forget(ssrc);
             }
         }
-        peer.downlink.extensions = parameters.send_extensions.clone();
         peer.data_parameters = parameters.data;
         let current = |ufrag: &str| ufrag == parameters.ice.local.ufrag;
         if !peer.ice.local_ufrags().any(current) {

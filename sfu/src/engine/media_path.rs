@@ -193,7 +193,7 @@ fn write_packet(
         (&mut slot.media, types.media, None)
     };
     let writing = Writing {
-        extensions: &peer.downlink.extensions,
+        extensions: &slot.extensions,
         mid: (pending.again || !slot.mid_acknowledged).then_some(slot.mid),
         ssrc: outgoing.ssrc,
         payload_type,

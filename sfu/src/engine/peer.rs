@@ -69,7 +69,7 @@ impl Peer {
             data: None,
             channels: Vec::new(),
             uplink: Uplink::new(parameters),
-            downlink: Downlink::new(parameters.send_extensions.clone()),
+            downlink: Downlink::new(),
             feedback_ssrc,
             fir_sequence: 0,
             reports_at: None,

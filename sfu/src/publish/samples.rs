@@ -81,7 +81,6 @@ pub(crate) fn publisher(
         },
         fingerprints: Vec::new(),
         receive_extensions: extensions,
-        send_extensions: ExtensionMap::new(),
         published,
         slots: Vec::new(),
         data: None,

@@ -100,7 +100,7 @@ pub fn answer(
 
 /// What becomes of an m-line.
 enum Answered<'a> {
-    Media(AnsweredMedia<'a>),
+    Media(Box<AnsweredMedia<'a>>),
     Data(DataParameters),
     Refused(Refusal),
 }
@@ -132,7 +132,7 @@ fn accept_media<'a>(
     let codecs: Vec<_> = ranked.into_iter().map(|(_, codec)| codec).collect();
     let negotiated = negotiated(&codecs);
     let direction = offered.direction();
-    Answered::Media(AnsweredMedia {
+    Answered::Media(Box::new(AnsweredMedia {
         offered,
         rids: if direction.sends() {
             offered.simulcast.accept(&negotiated)
@@ -143,7 +143,7 @@ fn accept_media<'a>(
             .receives()
             .then(|| slots.slot(offered, negotiated)),
         codecs,
-    })
+    }))
 }
 
 fn negotiated(codecs: &[&OfferedCodec]) -> Vec<NegotiatedCodec> {
@@ -175,7 +175,6 @@ fn parameters(
         },
         fingerprints: offer.fingerprints.clone(),
         receive_extensions: ExtensionMap::new(),
-        send_extensions: ExtensionMap::new(),
         published: Vec::new(),
         slots: Vec::new(),
         data: None,
@@ -194,14 +193,10 @@ impl AnsweredMedia<'_> {
     fn add_to(&self, parameters: &mut PeerParameters) {
         let direction = self.offered.direction();
         for extension in &self.offered.extensions {
-            const UNIQUE: &str = "an offer's extensions have ids of their own";
             if extension.is_received(direction) {
                 let map = &mut parameters.receive_extensions;
-                map.insert(extension.id, extension.kind).expect(UNIQUE);
-            }
-            if extension.is_sent(direction) {
-                let map = &mut parameters.send_extensions;
-                map.insert(extension.id, extension.kind).expect(UNIQUE);
+                map.insert(extension.id, extension.kind)
+                    .expect("an offer's extensions have ids of their own");
             }
         }
         if direction.sends() {

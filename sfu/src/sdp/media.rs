@@ -53,6 +53,20 @@ impl OfferedMedia {
         self.direction = self.direction.narrowed(may_send, may_receive);
     }
 
+    /// Those that packets to the peer may carry here.
+    pub(super) fn sent_extensions(&self) -> ExtensionMap {
+        let mut map = ExtensionMap::new();
+        for extension in self
+            .extensions
+            .iter()
+            .filter(|known| known.is_sent(self.direction))
+        {
+            map.insert(extension.id, extension.kind)
+                .expect("an offer's extensions have ids of their own");
+        }
+        map
+    }
+
     pub(super) fn read(
         mid: Mid,
         kind: MediaKind,

@@ -1,6 +1,6 @@
 //! What one peer is sent: its slots, and the packets of this turn that wait to be written.
 
-use sfu_rtp::{ExtensionMap, Mid, Ssrc};
+use sfu_rtp::{Mid, Ssrc};
 
 use super::retransmit::RetransmitBudget;
 use super::slot::Sent;
@@ -9,7 +9,6 @@ use crate::key::SlotKey;
 /// The sending side of one peer.
 #[derive(Debug)]
 pub(crate) struct Downlink {
-    pub(crate) extensions: ExtensionMap,
     slots: Vec<SlotName>,
     /// Decided, not yet written; empty between turns.
     pending: Vec<Pending>,
@@ -36,9 +35,8 @@ pub(crate) struct Pending {
 }
 
 impl Downlink {
-    pub(crate) fn new(extensions: ExtensionMap) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            extensions,
             slots: Vec::new(),
             pending: Vec::new(),
             written: 0,

@@ -1,7 +1,7 @@
 //! A slot: one recvonly transceiver of a client, a fixed outgoing stream for the life of its connection.
 
 use arrayvec::ArrayVec;
-use sfu_rtp::{Mid, PayloadType, RtpTime, SeqNo, Ssrc};
+use sfu_rtp::{ExtensionMap, Mid, PayloadType, RtpTime, SeqNo, Ssrc};
 
 use super::forwarder::{Forwarder, Numbers};
 use super::history::History;
@@ -18,6 +18,8 @@ pub(crate) struct Slot {
     pub(crate) mid: Mid,
     pub(crate) kind: MediaKind,
     codecs: Vec<NegotiatedCodec>,
+    /// The header extensions that the client takes here.
+    pub(crate) extensions: ExtensionMap,
     pub(crate) media: Outgoing,
     /// `None` if the client takes no RTX. Then nothing is sent again: SRTP must not use one index twice
     /// (RFC 7714 §8.4), and a repetition on the media stream would.
@@ -67,6 +69,7 @@ impl Slot {
             mid: media.mid,
             kind: media.kind,
             codecs: media.codecs.clone(),
+            extensions: media.extensions.clone(),
             media: Outgoing::new(media.ssrc),
             rtx: media.rtx_ssrc.map(Outgoing::new),
             rtx_sequence: first.2,
@@ -79,9 +82,10 @@ impl Slot {
         }
     }
 
-    /// Takes over codecs that were negotiated anew.
+    /// Takes over codecs and extensions that were negotiated anew.
     pub(crate) fn update(&mut self, media: &SlotMedia) {
         self.codecs = media.codecs.clone();
+        self.extensions = media.extensions.clone();
         if self.rtx.is_none() {
             self.rtx = media.rtx_ssrc.map(Outgoing::new);
         }

@@ -34,6 +34,7 @@ fn slots(text: &str) -> Vec<SlotMedia> {
             mid: Mid::parse(name.as_bytes()).expect("a mid"),
             kind,
             codecs: vec![codec(kind, format)],
+            extensions: Default::default(),
             ssrc: Ssrc::new(index as u32),
             rtx_ssrc: None,
             pair: pair

@@ -71,6 +71,7 @@ impl Offer {
             mid: mid(&format!("{letter}{pair}")),
             kind,
             codecs: vec![codec(kind)],
+            extensions: ExtensionMap::default(),
             ssrc: Ssrc::new(self.slots.len() as u32 + 1),
             rtx_ssrc: None,
             pair,
@@ -100,7 +101,6 @@ impl Offer {
             },
             fingerprints: vec![Fingerprint([0; 32])],
             receive_extensions: ExtensionMap::default(),
-            send_extensions: ExtensionMap::default(),
             published: self.published.clone(),
             slots: self.slots.clone(),
             data: (!self.without_data).then_some(DataParameters {

@@ -54,6 +54,7 @@ impl<'a> SlotSource<'a> {
             mid: media.mid(),
             kind: media.kind(),
             codecs,
+            extensions: media.sent_extensions(),
             ssrc: kept.map_or_else(|| self.fresh_ssrc(), |slot| slot.ssrc),
             rtx_ssrc: has_rtx.then(|| kept_rtx.unwrap_or_else(|| self.fresh_ssrc())),
             pair: kept.map_or_else(|| self.fresh_pair(media.kind()), |slot| slot.pair),

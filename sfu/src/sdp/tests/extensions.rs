@@ -41,9 +41,8 @@ fn only_extensions_that_the_server_reads_or_writes_are_answered() {
         .map(|(_, kind)| kind)
         .collect();
     assert_eq!(received, taken);
-    let sent: Vec<_> = answer
-        .parameters
-        .send_extensions
+    let sent: Vec<_> = answer.parameters.slots[0]
+        .extensions
         .iter()
         .map(|(_, kind)| kind)
         .collect();
@@ -87,11 +86,9 @@ fn directions_of_extensions_are_reversed_and_obeyed() {
             ids(received),
             "{case}"
         );
-        assert_eq!(
-            answer.parameters.send_extensions.id_of(Mid),
-            ids(sent),
-            "{case}"
-        );
+        let slot = answer.parameters.slots.first();
+        let sent_as = slot.and_then(|slot| slot.extensions.id_of(Mid));
+        assert_eq!(sent_as, ids(sent), "{case}");
     }
 }
 
@@ -167,6 +164,7 @@ fn rids_name_only_what_the_peer_sends() {
             usize::from(taken),
             "{direction}"
         );
-        assert_eq!(answer.parameters.send_extensions.id_of(Rid), None);
+        let mut slots = answer.parameters.slots.iter();
+        assert!(slots.all(|slot| slot.extensions.id_of(Rid).is_none()));
     }
 }
