@@ -5,6 +5,7 @@
 //! socket is opened and no clock is read but once. Everything random comes from one seed, which every
 //! failure names.
 
+pub mod browser;
 pub mod client;
 pub mod media;
 pub mod network;

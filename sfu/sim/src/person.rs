@@ -17,6 +17,8 @@ pub struct Person {
     pub dialect: Dialect,
     /// The SRTP profiles that its browser offers.
     pub protection: Protection,
+    /// Whether it takes part with the library's peer connection instead of a synthetic client.
+    pub library: bool,
     /// Whether its offer names the fingerprint of another certificate than its own.
     pub lies_about_certificate: bool,
     /// What it publishes, in the order of its offer.
@@ -74,6 +76,7 @@ impl Person {
         Self {
             dialect: Dialect::Chromium,
             protection: Protection::Both,
+            library: false,
             lies_about_certificate: false,
             sources: Vec::new(),
             audio_slots: 0,
@@ -194,6 +197,15 @@ impl Person {
     pub fn firefox(self) -> Self {
         Self {
             dialect: Dialect::Firefox,
+            ..self
+        }
+    }
+
+    /// This, with a complete peer connection of the library, data channel included.
+    #[must_use]
+    pub fn with_library(self) -> Self {
+        Self {
+            library: true,
             ..self
         }
     }

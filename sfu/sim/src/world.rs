@@ -14,6 +14,7 @@
 //! ```
 
 mod crowd;
+mod device;
 mod hostile;
 mod node;
 mod queries;
@@ -139,13 +140,13 @@ impl World {
 
     /// Changes the link by which a person sends.
     pub fn set_uplink(&mut self, id: PersonId, link: Link) {
-        let address = self.crowd.member(id).client.address();
+        let address = self.crowd.member(id).device.address();
         self.network.set_uplink(address, link);
     }
 
     /// Changes the link by which a person receives.
     pub fn set_downlink(&mut self, id: PersonId, link: Link) {
-        let address = self.crowd.member(id).client.address();
+        let address = self.crowd.member(id).device.address();
         self.network.set_downlink(address, link);
     }
 

@@ -136,6 +136,11 @@ impl Sender {
         }
     }
 
+    /// Whether it has begun to capture.
+    pub fn has_begun(&self) -> bool {
+        self.next_capture.is_some()
+    }
+
     /// Whether any encoding is on.
     pub fn is_active(&self) -> bool {
         self.encodings.iter().any(|encoding| encoding.active)

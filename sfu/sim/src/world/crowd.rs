@@ -8,9 +8,9 @@ use std::time::Instant;
 use sfu::id::{ParticipantId, PeerId};
 use sfu::room::{AnsweredTrack, LeaveReason, Notification, TrackSource};
 
-use crate::client::Client;
+use super::device::Device;
 use crate::network::Arrival;
-use crate::oracle::Transit;
+use crate::oracle::{Oracle, Transit};
 use crate::person::Person;
 
 /// A person, by the order of joining, from 0.
@@ -20,7 +20,7 @@ pub struct PersonId(pub(super) usize);
 /// A person who is, or was, in the world.
 pub(super) struct Member {
     pub(super) person: Person,
-    pub(super) client: Client,
+    pub(super) device: Device,
     pub(super) participant: ParticipantId,
     pub(super) peer: PeerId,
     pub(super) worker: usize,
@@ -66,18 +66,18 @@ impl Crowd {
     pub(super) fn add(
         &mut self,
         person: Person,
-        client: Client,
+        device: Device,
         participant: ParticipantId,
         peer: PeerId,
         worker: usize,
     ) -> PersonId {
         let id = self.next_id();
-        self.by_address.insert(client.address(), id.0);
+        self.by_address.insert(device.address(), id.0);
         self.by_participant.insert(participant, id.0);
         self.by_peer.insert(peer, id.0);
         self.members.push(Member {
             person,
-            client,
+            device,
             participant,
             peer,
             worker,
@@ -116,9 +116,11 @@ impl Crowd {
         present.map(|(id, _)| id).collect()
     }
 
-    /// Everybody, to be told something.
-    pub(super) fn clients_mut(&mut self) -> impl Iterator<Item = &mut Client> {
-        self.members.iter_mut().map(|member| &mut member.client)
+    /// The oracles of everybody, to be told something.
+    pub(super) fn oracles_mut(&mut self) -> impl Iterator<Item = &mut Oracle> {
+        self.members
+            .iter_mut()
+            .map(|member| member.device.oracle_mut())
     }
 
     pub(super) fn with_peer(&mut self, peer: PeerId) -> Option<&mut Member> {
@@ -130,11 +132,11 @@ impl Crowd {
     /// A new address for a member.
     pub(super) fn relocate(&mut self, now: Instant, id: PersonId) -> (SocketAddr, SocketAddr) {
         self.moves += 1;
-        let before = self.members[id.0].client.address();
+        let before = self.members[id.0].device.address();
         let after = SocketAddr::new(before.ip(), before.port() + self.moves);
         self.by_address.remove(&before);
         self.by_address.insert(after, id.0);
-        self.member_mut(id).client.move_to(now, after);
+        self.member_mut(id).device.client_mut().move_to(now, after);
         (before, after)
     }
 
@@ -143,8 +145,8 @@ impl Crowd {
         let Some(&index) = self.by_address.get(&arrival.to) else {
             return false;
         };
-        let client = &mut self.members[index].client;
-        client.handle_datagram(transit, arrival.from, &arrival.bytes);
+        let device = &mut self.members[index].device;
+        device.handle_datagram(transit, arrival.from, &arrival.bytes);
         self.touched.push(index);
         true
     }
@@ -160,7 +162,7 @@ impl Crowd {
             let member = &mut self.members[index];
             if member.due == Some(at) {
                 member.due = None;
-                member.client.handle_deadline(now);
+                member.device.handle_deadline(now);
                 self.touched.push(index);
                 busy = true;
             }
@@ -173,10 +175,10 @@ impl Crowd {
         let mut touched = std::mem::take(&mut self.touched);
         for index in touched.drain(..) {
             let member = &mut self.members[index];
-            while let Some(outgoing) = member.client.poll_transmit() {
+            while let Some(outgoing) = member.device.poll_transmit() {
                 send(outgoing.from, outgoing.to, outgoing.bytes);
             }
-            let due = member.client.next_deadline();
+            let due = member.device.next_deadline();
             if due != member.due {
                 member.due = due;
                 self.due.extend(due.map(|at| Reverse((at, index))));

@@ -36,7 +36,7 @@ impl World {
     /// Begins to listen to what somebody sends.
     pub fn listen_to(&mut self, id: PersonId) {
         self.tap = Tap {
-            at: Some(self.client(id).address()),
+            at: Some(self.crowd.member(id).device.address()),
             heard: Vec::new(),
         };
     }

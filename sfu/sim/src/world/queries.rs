@@ -6,15 +6,16 @@ use sfu::room::{LeaveReason, Notification, TrackSource};
 
 use super::World;
 use super::crowd::PersonId;
+use crate::browser::Browser;
 use crate::client::Client;
 use crate::client::sender::{Sender, SenderStatistics};
-use crate::oracle::Watch;
+use crate::oracle::{Oracle, Watch};
 
 impl World {
     /// What `viewer` has shown of a track of `publisher`.
     pub fn watch(&self, viewer: PersonId, publisher: PersonId, source: TrackSource) -> Watch {
         let label = self.label(publisher, source);
-        self.client(viewer).oracle().watch(label)
+        self.oracle(viewer).watch(label)
     }
 
     /// What `viewer` has shown of the camera of `publisher`.
@@ -27,26 +28,77 @@ impl World {
         self.watch(viewer, publisher, TrackSource::Microphone)
     }
 
-    /// Somebody's client.
+    /// Somebody's synthetic client.
+    ///
+    /// # Panics
+    /// If that person has a peer connection of the library.
     pub fn client(&self, id: PersonId) -> &Client {
-        &self.crowd.member(id).client
+        self.crowd.member(id).device.client()
     }
 
-    /// Somebody's client, to do something with.
+    /// Somebody's synthetic client, to do something with.
+    ///
+    /// # Panics
+    /// If that person has a peer connection of the library.
     pub fn client_mut(&mut self, id: PersonId) -> &mut Client {
-        &mut self.crowd.member_mut(id).client
+        self.crowd.member_mut(id).device.client_mut()
+    }
+
+    /// Somebody's peer connection of the library.
+    ///
+    /// # Panics
+    /// If that person has a synthetic client.
+    pub fn browser(&self, id: PersonId) -> &Browser {
+        self.crowd.member(id).device.browser()
+    }
+
+    /// Sends a text on somebody's data channel.
+    ///
+    /// # Panics
+    /// If there is none, or it is not open.
+    pub fn send_text(&mut self, id: PersonId, text: &str) {
+        let now = self.now;
+        self.crowd
+            .member_mut(id)
+            .device
+            .browser_mut()
+            .send_text(now, text);
+    }
+
+    /// Sends bytes on somebody's data channel.
+    ///
+    /// # Panics
+    /// If there is none, or it is not open.
+    pub fn send_bytes(&mut self, id: PersonId, bytes: &[u8]) {
+        let now = self.now;
+        self.crowd
+            .member_mut(id)
+            .device
+            .browser_mut()
+            .send_bytes(now, bytes);
+    }
+
+    /// The oracle behind somebody.
+    pub fn oracle(&self, id: PersonId) -> &Oracle {
+        self.crowd.member(id).device.oracle()
     }
 
     /// The sender of a track.
     pub fn sender_mut(&mut self, id: PersonId, source: TrackSource) -> &mut Sender {
         let place = usize::from(self.label(id, source).source);
-        &mut self.client_mut(id).senders_mut()[place]
+        let sender = self.crowd.member_mut(id).device.sender_mut(place);
+        sender.expect("every label has a sender")
+    }
+
+    fn sender(&self, id: PersonId, source: TrackSource) -> &Sender {
+        let place = usize::from(self.label(id, source).source);
+        let sender = self.crowd.member(id).device.sender(place);
+        sender.expect("every label has a sender")
     }
 
     /// What the sender of a track has seen and done.
     pub fn sender_statistics(&self, id: PersonId, source: TrackSource) -> SenderStatistics {
-        let place = usize::from(self.label(id, source).source);
-        self.client(id).senders()[place].statistics()
+        self.sender(id, source).statistics()
     }
 
     /// Those who are in the room and well.
@@ -62,12 +114,12 @@ impl World {
 
     /// How many slots somebody has.
     pub fn slots(&self, id: PersonId) -> usize {
-        self.client(id).oracle().slots().len()
+        self.oracle(id).slots().len()
     }
 
     /// The tracks that the slots of somebody show now.
     pub fn shown_to(&self, id: PersonId) -> Vec<(PersonId, TrackSource)> {
-        let slots = self.client(id).oracle().slots();
+        let slots = self.oracle(id).slots();
         let labels = slots.iter().filter_map(|slot| slot.shows());
         let shown = labels.map(|label| {
             let publisher = PersonId(label.publisher as usize);
@@ -80,9 +132,9 @@ impl World {
     /// Whether something of this track should arrive: its publisher is there and connected, has not
     /// muted it, and has an encoding on.
     pub fn sends(&self, id: PersonId, source: TrackSource) -> bool {
-        let place = usize::from(self.label(id, source).source);
-        let there = self.crowd.present().contains(&id) && self.client(id).connected_at().is_some();
-        let active = self.client(id).senders()[place].is_active();
+        let sender = self.sender(id, source);
+        let there = self.crowd.present().contains(&id) && sender.has_begun();
+        let active = sender.is_active();
         there && active && !self.crowd.member(id).muted.contains(&source)
     }
 

@@ -16,7 +16,9 @@ use sfu_rtp::Mid;
 
 use super::World;
 use super::crowd::PersonId;
+use super::device::Device;
 use super::node::{Applied, worker_id};
+use crate::browser::Browser;
 use crate::client::Client;
 use crate::media::Label;
 use crate::network::Link;
@@ -79,10 +81,20 @@ impl World {
         self.network.set_downlink(address, person.downlink);
         let witness = Witness::new(self.seed, self.start, format!("person {}", id.0));
         let rng = SmallRng::from_rng(&mut self.rng);
-        let client = Client::new(&person, id.0 as u32, address, witness, rng);
+        let number = id.0 as u32;
+        let device = match person.library {
+            false => {
+                let client = Client::new(&person, number, address, witness, rng);
+                Device::Client(Box::new(client))
+            }
+            true => {
+                let browser = Browser::new(self.now, &person, number, address, witness, rng);
+                Device::Browser(Box::new(browser))
+            }
+        };
         let peer = PeerId::new(self.fresh());
         let worker = person.worker.unwrap_or(id.0 % self.node.workers());
-        let id = self.crowd.add(person, client, participant, peer, worker);
+        let id = self.crowd.add(person, device, participant, peer, worker);
         self.negotiate(id)?;
         Ok(id)
     }
@@ -97,13 +109,13 @@ impl World {
 
     /// Offers so many more slots of each kind.
     pub fn add_slots(&mut self, id: PersonId, pairs: usize) {
-        self.crowd.member_mut(id).client.add_slots(pairs, pairs);
+        self.client_mut(id).add_slots(pairs, pairs);
         self.reoffer(id);
     }
 
     /// Restarts ICE.
     pub fn restart_ice(&mut self, id: PersonId) {
-        self.crowd.member_mut(id).client.restart_ice();
+        self.client_mut(id).restart_ice();
         self.reoffer(id);
     }
 
@@ -174,12 +186,12 @@ impl World {
         }
         let participant = member.participant;
         match how {
-            Departed::Politely | Departed::ByClosing => member.client.close(now),
-            Departed::Silently => member.client.die(),
+            Departed::Politely | Departed::ByClosing => member.device.close(now),
+            Departed::Silently => member.device.die(),
         }
         self.crowd
             .member(id)
-            .client
+            .device
             .oracle()
             .finish(now, &self.mishaps);
         self.flush();
@@ -218,7 +230,7 @@ impl World {
                 if let Some(member) = self.crowd.with_peer(peer) {
                     let label = track.and_then(|track| labels.get(&track)).copied();
                     member
-                        .client
+                        .device
                         .oracle_mut()
                         .assigned(now, slot.as_str(), label);
                 }
@@ -227,8 +239,8 @@ impl World {
                 let Some(&label) = labels.get(&track) else {
                     return;
                 };
-                for client in self.crowd.clients_mut() {
-                    client.oracle_mut().muted(now, label, muted);
+                for oracle in self.crowd.oracles_mut() {
+                    oracle.muted(now, label, muted);
                 }
             }
             Applied::Other => {}
@@ -236,8 +248,9 @@ impl World {
     }
 
     fn negotiate(&mut self, id: PersonId) -> Result<(), Refusal> {
+        let now = self.now;
         let member = self.crowd.member_mut(id);
-        let offer = Offer::parse(&member.client.offer()).expect("an offer of our own");
+        let offer = Offer::parse(&member.device.offer(now)).expect("an offer of our own");
         let (participant, peer, worker) = (member.participant, member.peer, member.worker);
         let declarations: Vec<_> = declarations(&member.person).collect();
         let previous = self.names.negotiated.get(&peer);
@@ -301,7 +314,7 @@ impl World {
             member.muted = sources.map(|source| source.kind).collect();
         }
         member.tracks = tracks;
-        member.client.accept(now, &negotiated.sdp);
+        member.device.accept(now, &negotiated.sdp);
         self.drain_room();
         self.flush();
         Ok(())
