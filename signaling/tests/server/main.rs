@@ -5,6 +5,7 @@ mod admin;
 mod command;
 mod frames;
 mod http_sessions;
+mod media;
 mod page;
 mod resume;
 mod rooms;

@@ -1,6 +1,8 @@
 //! Servers and clients for the tests.
 
 pub(crate) mod http;
+pub(crate) mod peer;
+pub(crate) mod vp8;
 pub(crate) mod websocket;
 
 use std::net::{IpAddr, Ipv4Addr};

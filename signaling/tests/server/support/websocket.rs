@@ -157,15 +157,15 @@ impl Client {
     }
 
     async fn next_frame(&mut self) -> Result<Message, Error> {
-        loop {
-            let frame = timeout(PATIENCE, self.socket.next())
-                .await
-                .expect("a frame in time");
-            match frame {
-                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
-                Some(frame) => return frame,
-                None => return Err(Error::ConnectionClosed),
+        let frame = async {
+            loop {
+                match self.socket.next().await {
+                    Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                    Some(frame) => return frame,
+                    None => return Err(Error::ConnectionClosed),
+                }
             }
-        }
+        };
+        timeout(PATIENCE, frame).await.expect("a message in time")
     }
 }
