@@ -98,7 +98,7 @@ export function joined(request, more = {}) {
     permissions: { publish: true, subscribe: true, data: true, admin: false },
     tracks: [],
     participants: [],
-    limits: { messageBytes: 262144, messagesPerSecond: 20, messageBurst: 100, tracks: 8, slots: 128, resumeSeconds: 30 },
+    limits: { messageBytes: 655360, messagesPerSecond: 20, messageBurst: 100, tracks: 8, slots: 128, resumeSeconds: 30 },
     iceServers: [],
     ...more,
   };
