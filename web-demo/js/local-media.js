@@ -106,7 +106,12 @@ export class LocalMedia {
     }
   }
 
-  /** Lets go of everything. */
+  /** Opens again, after `close`, what was on. */
+  async reopen() {
+    await this.#open([...INPUTS]);
+  }
+
+  /** Lets go of everything, and remembers what it was. */
   close() {
     for (const input of INPUTS) this.#release(input);
     this.#changed();

@@ -10,6 +10,9 @@ import { cameraEncodings, screenEncodings } from './encodings.js';
 /** Slot pairs in the first offer: enough for most rooms, and cheap when empty. */
 const FIRST_SLOT_PAIRS = 4;
 
+/** More pictures than this no laptop decodes, and no eye follows; who has no slot is shown by their initials. A guess. */
+const MOST_SLOT_PAIRS = 24;
+
 /** Slots are added a few at a time, so that a room that fills up does not need an offer for each person. */
 const SLOT_PAIRS_STEP = 2;
 
@@ -130,7 +133,7 @@ export class MediaLink {
    */
   growSlots(audio, video) {
     const have = this.#slots.video.length;
-    const most = Math.floor(this.#options.maxSlots / 2);
+    const most = Math.min(MOST_SLOT_PAIRS, Math.floor(this.#options.maxSlots / 2));
     const needed = Math.max(audio, video, FIRST_SLOT_PAIRS);
     const wanted = have === 0 ? needed : have + Math.ceil((needed - have) / SLOT_PAIRS_STEP) * SLOT_PAIRS_STEP;
     const pairs = Math.min(wanted, most);

@@ -46,13 +46,13 @@ addEventListener('pagehide', () => session?.leave());
 
 byId('again-button', HTMLButtonElement).onclick = async () => {
   byId('over-view', HTMLElement).hidden = true;
-  await local.choose({ camera: local.camera.choice, microphone: local.microphone.choice });
+  await local.reopen();
   enter(entry);
 };
 byId('start-button', HTMLButtonElement).onclick = () => {
   byId('over-view', HTMLElement).hidden = true;
   joinView.show(entry);
-  void local.choose({ camera: local.camera.choice, microphone: local.microphone.choice });
+  void local.reopen();
 };
 
 /** @param {Entry} chosen */
@@ -61,7 +61,7 @@ function enter(chosen) {
   remember(entry.name);
   void local.rename(entry.name);
   joinView.hide();
-  history.replaceState(null, '', invitationTo(entry.room)); // What is in the address bar is then the invitation.
+  history.replaceState(null, '', addressOf(entry.room));
   const url = new URL('ws', location.href);
   url.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   url.search = '';
@@ -86,6 +86,18 @@ function enter(chosen) {
   session = entered;
   // For whoever opens the console, and for the tests in test/.
   Object.assign(globalThis, { switchyard: { session, local } });
+}
+
+/**
+ * What is in the address bar is the invitation, and survives a reload.
+ *
+ * @param {string} room
+ */
+function addressOf(room) {
+  const url = new URL(invitationTo(room));
+  const token = link.get('token');
+  if (token !== null) url.searchParams.set('token', token);
+  return url.href;
 }
 
 /** @param {Ending} ending */

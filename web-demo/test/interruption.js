@@ -1,4 +1,7 @@
-/** A way to the server's TCP port that can be cut off, while UDP goes its own way: as when a proxy restarts. */
+/**
+ * A way to the server's TCP port that can be cut off, while UDP goes its own way, as when a proxy restarts; and that can
+ * hide the server's UDP ports, as a firewall does.
+ */
 import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
 
@@ -10,6 +13,7 @@ import { once } from 'node:events';
  * @property {string} url
  * @property {() => void} interrupt Ends every connection, and refuses new ones.
  * @property {() => void} restore
+ * @property {boolean} hidesMedia Whether answers name ports at which nobody is.
  * @property {() => Promise<void>} close
  */
 
@@ -19,6 +23,7 @@ export async function interruptible(server) {
   /** @type {Set<Socket>} */
   const sockets = new Set();
   let open = true;
+  const way = /** @type {Way} */ ({ hidesMedia: false });
   const proxy = createServer((inner) => {
     if (!open) {
       inner.destroy();
@@ -27,7 +32,7 @@ export async function interruptible(server) {
     const outer = connect(Number(port), hostname);
     for (const [socket, other] of /** @type {const} */ ([[inner, outer], [outer, inner]])) {
       sockets.add(socket);
-      socket.pipe(other);
+      socket.on('data', (data) => other.write(socket === outer && way.hidesMedia ? hideMedia(data) : data));
       socket.on('error', () => other.destroy());
       socket.on('close', () => {
         sockets.delete(socket);
@@ -43,7 +48,7 @@ export async function interruptible(server) {
     open = false;
     for (const socket of sockets) socket.destroy();
   };
-  return {
+  Object.assign(way, {
     url: `http://127.0.0.1:${address.port}`,
     interrupt,
     restore: () => {
@@ -54,5 +59,17 @@ export async function interruptible(server) {
       proxy.close();
       await once(proxy, 'close');
     },
-  };
+  });
+  return way;
+}
+
+/**
+ * Writes another port into every candidate. A WebSocket frame stays as long as it was, and servers do not mask them.
+ *
+ * @param {Buffer} data
+ */
+function hideMedia(data) {
+  const text = data.toString('latin1');
+  const hidden = text.replace(/(candidate:\S+ \d+ udp \d+ \S+ )(\d+)/gi, (_, before, port) => before + '9'.padEnd(port.length, '0'));
+  return Buffer.from(hidden, 'latin1');
 }

@@ -94,6 +94,25 @@ for (const name of BROWSERS) {
     await grace.page.close();
   });
 
+  test(`a network that blocks media is said in ${name}, and the page comes through when it is gone`, async () => {
+    const way = await interruptible(server);
+    try {
+      way.hidesMedia = true;
+      const ada = await join(browser(name), { ...server, url: way.url }, `blocked-${name}`, 'Ada');
+      const grace = await join(browser('chromium'), server, `blocked-${name}`, 'Grace');
+      await eventually('Ada is told', async () => {
+        const text = await ada.page.evaluate(() => document.getElementById('notices')?.textContent?.trim());
+        return text?.includes('this network seems to block them') ? null : `the page says “${text}”`;
+      });
+      way.hidesMedia = false;
+      await allSeeAndHear([ada, grace]);
+      await ada.page.close();
+      await grace.page.close();
+    } finally {
+      await way.close();
+    }
+  });
+
   test(`a WebSocket that ${name} loses is replaced, while the pictures go on`, async () => {
     const way = await interruptible(server);
     try {
