@@ -93,9 +93,11 @@ impl Participant {
         news
     }
 
-    /// A new connection begins.
+    /// A new connection begins: with it, everything about slots and refusals is news again, even where
+    /// it is what was true of the one before.
     pub(super) fn connect(&mut self, connection: Connection) {
         self.connection = Some(connection);
+        self.told = SlotsView::default();
         self.data_refusals.clear();
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::engine::event::SrtpProtection;
 use crate::id::TrackId;
-use crate::room::{DataRefusal, LeaveReason, Notification, RoomView, TrackView};
+use crate::room::{DataRefusal, LeaveReason, Notification, RoomView, SlotsView, TrackView};
 
 pub(super) struct ClientModel {
     pub(super) view: RoomView,
@@ -22,6 +22,11 @@ impl ClientModel {
             closed: None,
             slot_changes: 0,
         }
+    }
+
+    /// Begins a connection: the slots of the former one are gone, and what they showed with them.
+    pub(super) fn begin_connection(&mut self) {
+        self.view.slots = SlotsView::default();
     }
 
     /// Applies a notification; panics if it makes no sense.

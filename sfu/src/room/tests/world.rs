@@ -100,6 +100,9 @@ impl World {
             .connect(id, peer, worker, parameters, &offer.declarations, || {
                 fresh(next)
             });
+        if let (Some(client), Ok(_)) = (self.clients.get_mut(&id), &answered) {
+            client.begin_connection();
+        }
         self.finish_offer(id, answered)
     }
 
