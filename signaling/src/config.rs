@@ -46,6 +46,8 @@ pub struct Config {
     pub message_rate: Rate,
     /// How long clients are waited for; not a setting, but tests are less patient.
     pub patience: Patience,
+    /// How many TCP connections may be open whose clients have not joined a room; not a setting.
+    pub max_strangers: usize,
     /// What is logged.
     pub log: String,
     /// How it is logged.
@@ -109,6 +111,7 @@ impl Config {
             http_rate: Rate::with_burst_of_seconds(http_rate, 5),
             message_rate: Rate::with_burst_of_seconds(message_rate, 5),
             patience: Patience::default(),
+            max_strangers: defaults::MAX_STRANGERS,
             log: require(settings.log, "log"),
             log_format: require(settings.log_format, "log-format"),
             media: SfuConfig {

@@ -54,8 +54,10 @@ pub struct Patience {
     pub ping: Duration,
     /// For anything at all on a WebSocket.
     pub silence: Duration,
-    /// For a client to take a message, or to answer the closing of a WebSocket.
+    /// For a client to take a message.
     pub write: Duration,
+    /// For a client to take our closing of a WebSocket, and to answer it.
+    pub farewell: Duration,
     /// For the head, or the body, of an HTTP request.
     pub request: Duration,
 }
@@ -71,6 +73,8 @@ impl Default for Patience {
             silence: Duration::from_secs(40),
             // What a phone in a lift may need; the room's queue holds what happens meanwhile.
             write: Duration::from_secs(10),
+            // Nothing is lost if it does not.
+            farewell: Duration::from_secs(2),
             request: Duration::from_secs(10),
         }
     }

@@ -9,6 +9,7 @@ use thiserror::Error;
 use tokio::net::TcpListener;
 
 use crate::config::Config;
+use crate::listener::Reception;
 use crate::node::{Node, SharedNode};
 use crate::{listener, routes};
 
@@ -60,13 +61,16 @@ impl Server {
                 .and_then(|listener| listener.local_addr().ok()),
             node: node.clone(),
         };
-        let head_timeout = config.patience.request;
+        let reception = Reception {
+            places: config.max_strangers,
+            head: config.patience.request,
+        };
         let with_metrics = private.is_none();
         let router = routes::public(node.clone(), with_metrics);
         tokio::spawn(listener::serve(
             public,
             router,
-            head_timeout,
+            reception,
             node.stopping.subscribe(),
         ));
         if let Some(private) = private {
@@ -74,7 +78,7 @@ impl Server {
             tokio::spawn(listener::serve(
                 private,
                 router,
-                head_timeout,
+                reception,
                 node.stopping.subscribe(),
             ));
         }

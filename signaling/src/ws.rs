@@ -4,21 +4,28 @@
 //! ([`translate`]), and notices clients that are gone. What a request means is decided by the room.
 
 mod connection;
+mod end;
 mod join;
 mod requests;
 mod translate;
 
+use axum::Extension;
 use axum::extract::State;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::response::Response;
 use signaling_protocol::MAX_MESSAGE_BYTES;
 
+use crate::listener::Place;
 use crate::node::SharedNode;
 
 /// `GET /ws`
-pub(crate) async fn upgrade(State(node): State<SharedNode>, upgrade: WebSocketUpgrade) -> Response {
+pub(crate) async fn upgrade(
+    State(node): State<SharedNode>,
+    Extension(place): Extension<Place>,
+    upgrade: WebSocketUpgrade,
+) -> Response {
     upgrade
         .max_message_size(MAX_MESSAGE_BYTES)
         .max_frame_size(MAX_MESSAGE_BYTES)
-        .on_upgrade(move |socket| connection::serve(node, socket))
+        .on_upgrade(move |socket| connection::serve(node, place, socket))
 }

@@ -1,7 +1,9 @@
 //! `switchyard` without a subcommand: serves until it is told to stop.
 
+use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::{Access, Config};
@@ -11,11 +13,17 @@ use crate::server::Server;
 pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    raise_file_limit();
     let access = config.access.clone();
     let server = Server::start(config).await?;
     warn_if_open(&access);
     tracing::info!(address = %server.address(), metrics = ?server.metrics_address(), "serving");
-    println!("Switchyard is at http://{}/", reachable(server.address()));
+    // Whoever closed standard output does not want to know.
+    let _ = writeln!(
+        std::io::stdout(),
+        "Switchyard is at http://{}/",
+        reachable(server.address())
+    );
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
@@ -23,6 +31,18 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     tracing::info!("stopping");
     server.stop().await;
     Ok(())
+}
+
+/// Every client has a socket, and the usual limit is that of an interactive program.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let raised = Rlimit {
+        current: limit.maximum,
+        maximum: limit.maximum,
+    };
+    if let Err(error) = setrlimit(Resource::Nofile, raised) {
+        tracing::warn!(%error, current = ?limit.current, "cannot raise the limit of open files");
+    }
 }
 
 fn warn_if_open(access: &Access) {

@@ -6,6 +6,10 @@ use super::{LogFormat, Settings};
 use sfu::id::WorkerId;
 use sfu::room::RoomLimits;
 
+/// In the worst case each holds a message that is all but complete: half a gigabyte together. And a
+/// fraction of the usual hard limit of open files.
+pub(super) const MAX_STRANGERS: usize = 2_048;
+
 /// Every setting that has a default, with it.
 pub(super) fn settings() -> Settings {
     let rooms = RoomLimits::default();

@@ -21,6 +21,33 @@ fn the_example_file_shows_the_defaults() {
 }
 
 #[test]
+fn the_help_text_names_the_defaults() {
+    let defaults = Settings {
+        workers: None,
+        ..defaults::settings()
+    };
+    let defaults = toml::Table::try_from(defaults).expect("settings serialise");
+    let command = <Settings as clap::Args>::augment_args(clap::Command::new("switchyard"));
+    for argument in command.get_arguments() {
+        let key = argument.get_long().expect("settings are long options");
+        let help = argument
+            .get_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        let named = help
+            .split_once("[default: ")
+            .and_then(|(_, rest)| rest.strip_suffix(']'));
+        let expected = match defaults.get(key) {
+            Some(toml::Value::String(text)) => Some(text.clone()),
+            Some(value) => Some(value.to_string()),
+            None if key == "workers" => Some("one for each core".to_owned()),
+            None => None,
+        };
+        assert_eq!(named, expected.as_deref(), "{key}: {help}");
+    }
+}
+
+#[test]
 fn the_example_file_has_every_key_and_its_commented_keys_hold_too() {
     let uncommented: String = EXAMPLE
         .lines()

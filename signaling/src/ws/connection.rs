@@ -2,31 +2,32 @@
 
 use std::time::Instant;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use axum::extract::ws::{Message, WebSocket};
 use sfu::room::{LeaveReason, Notification};
 use signaling_protocol::{
-    ClientMessage, CloseCode, Closed, ErrorCode, ErrorMessage, Pong, Request, ServerMessage,
+    ClientMessage, CloseCode, ErrorCode, ErrorMessage, Pong, Request, ServerMessage,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::{self, MissedTickBehavior};
-use tokio_tungstenite::tungstenite;
 use tracing::Instrument;
 
+use super::end::End;
 use super::join;
 use super::requests::{self, Member};
 use super::translate;
+use crate::listener::Place;
 use crate::node::SharedNode;
 use crate::rate::TokenBucket;
 
 /// Serves the connection until it ends.
-pub(super) async fn serve(node: SharedNode, socket: WebSocket) {
+pub(super) async fn serve(node: SharedNode, place: Place, socket: WebSocket) {
     node.metrics.websocket_opened();
     let span = tracing::debug_span!(
         "ws",
         participant = tracing::field::Empty,
         room = tracing::field::Empty
     );
-    Connection::new(node.clone(), socket)
+    Connection::new(node.clone(), place, socket)
         .run()
         .instrument(span)
         .await;
@@ -40,25 +41,13 @@ struct Connection {
     messages: TokenBucket,
     heard_at: Instant,
     joined: Option<Joined>,
+    /// Until somebody has joined.
+    place: Option<Place>,
 }
 
 struct Joined {
     member: Member,
     notifications: mpsc::Receiver<Notification>,
-}
-
-/// How a connection ends.
-enum End {
-    /// We close it, and say why.
-    Close(CloseCode, String),
-    /// It is gone, or as good as.
-    Lost,
-}
-
-impl End {
-    fn close(code: CloseCode, sentence: &str) -> Self {
-        Self::Close(code, sentence.to_owned())
-    }
 }
 
 /// What happens next on a connection.
@@ -71,13 +60,14 @@ enum Happening {
 }
 
 impl Connection {
-    fn new(node: SharedNode, socket: WebSocket) -> Self {
+    fn new(node: SharedNode, place: Place, socket: WebSocket) -> Self {
         let now = Instant::now();
         Self {
             stopping: node.stopping.subscribe(),
             messages: TokenBucket::new(node.message_rate, now),
             heard_at: now,
             joined: None,
+            place: Some(place),
             node,
             socket,
         }
@@ -88,7 +78,8 @@ impl Connection {
             Ok(never) => match never {},
             Err(end) => end,
         };
-        self.finish(end).await;
+        let session = self.joined.map(|joined| joined.member.session);
+        end.take_leave(&self.node, session, self.socket).await;
     }
 
     /// Runs until there is a reason to end.
@@ -131,7 +122,7 @@ impl Connection {
     async fn take(&mut self, arrived: Option<Result<Message, axum::Error>>) -> Result<(), End> {
         let message = match arrived {
             None => return Err(End::Lost),
-            Some(Err(error)) => return Err(broken(error)),
+            Some(Err(error)) => return Err(End::of_broken(error)),
             Some(Ok(message)) => message,
         };
         let now = Instant::now();
@@ -219,6 +210,7 @@ impl Connection {
             "room",
             tracing::field::display(entered.member.session.room()),
         );
+        self.place = None;
         let slots = entered.joined.resumed.then_some(entered.slots);
         self.joined = Some(Joined {
             member: entered.member,
@@ -275,38 +267,6 @@ impl Connection {
             )),
         }
     }
-
-    /// Takes leave of the room, then of the client.
-    async fn finish(mut self, end: End) {
-        let (code, sentence) = match end {
-            End::Lost => {
-                tracing::debug!("the connection was lost");
-                if let Some(joined) = self.joined {
-                    joined.member.session.suspend();
-                }
-                return;
-            }
-            End::Close(code, sentence) => (code, sentence),
-        };
-        tracing::debug!(code = code.as_str(), "closing");
-        self.node.metrics.websocket_closed(code);
-        if let Some(joined) = self.joined.take() {
-            joined.member.session.leave(leave_reason(code));
-        }
-        let goodbye = async {
-            let closed = ServerMessage::Closed(Closed::new(code, sentence));
-            self.socket.send(Message::text(closed.to_json())).await?;
-            let frame = CloseFrame {
-                code: code.websocket_status(),
-                reason: code.as_str().into(),
-            };
-            self.socket.send(Message::Close(Some(frame))).await?;
-            // RFC 6455 §7.1.1: the client answers, then the server ends the TCP connection.
-            while let Some(Ok(_)) = self.socket.recv().await {}
-            Ok::<_, axum::Error>(())
-        };
-        let _ = time::timeout(self.node.patience.write, goodbye).await;
-    }
 }
 
 /// Pending as long as nobody has joined.
@@ -322,38 +282,5 @@ fn error(id: Option<u64>, code: ErrorCode, sentence: &str) -> ErrorMessage {
         id,
         code,
         message: sentence.to_owned(),
-    }
-}
-
-/// Whose fault it is that nothing more can be read.
-fn broken(error: axum::Error) -> End {
-    match error
-        .into_inner()
-        .downcast::<tungstenite::Error>()
-        .map(|error| *error)
-    {
-        Ok(tungstenite::Error::Capacity(_)) => {
-            End::close(CloseCode::BadFrame, "the message is too large")
-        }
-        Ok(tungstenite::Error::Utf8(_)) => {
-            End::close(CloseCode::BadFrame, "the message is not UTF-8")
-        }
-        Ok(tungstenite::Error::Protocol(
-            tungstenite::error::ProtocolError::ResetWithoutClosingHandshake,
-        )) => End::Lost,
-        Ok(tungstenite::Error::Protocol(_)) => {
-            End::close(CloseCode::BadFrame, "the frame is not allowed by RFC 6455")
-        }
-        _ => End::Lost,
-    }
-}
-
-/// What the others are told. A session that the room has ended already is not changed by it.
-fn leave_reason(code: CloseCode) -> LeaveReason {
-    match code {
-        CloseCode::Left => LeaveReason::Left,
-        CloseCode::ShuttingDown => LeaveReason::ShuttingDown,
-        CloseCode::SlowConsumer => LeaveReason::SlowConsumer,
-        _ => LeaveReason::Removed,
     }
 }

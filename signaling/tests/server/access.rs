@@ -1,11 +1,18 @@
 //! Who gets in at all: pages of other sites, and too many requests.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use hyper::{Method, StatusCode};
+use signaling_protocol::CloseCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 use crate::support::http::{get, request};
-use crate::support::{WITH_KEY, server};
+use crate::support::websocket::Client;
+use crate::support::{WITH_KEY, config, server, start};
 
 #[tokio::test]
 async fn without_keys_only_pages_of_this_machine_are_answered() {
@@ -88,6 +95,84 @@ async fn an_address_that_asks_too_often_is_told_to_wait() {
             StatusCode::OK,
             "{path} is for machines that ask often"
         );
+    }
+}
+
+/// What the server answers to these bytes before it hangs up. It must, although the client does not.
+async fn answer_to(server: SocketAddr, bytes: &[u8]) -> String {
+    let mut stream = TcpStream::connect(server)
+        .await
+        .expect("the server listens");
+    stream.write_all(bytes).await.expect("the server reads");
+    let mut answer = Vec::new();
+    let read = stream.read_to_end(&mut answer);
+    let _ = tokio::time::timeout(Duration::from_secs(20), read)
+        .await
+        .expect("it hangs up");
+    String::from_utf8_lossy(&answer).into_owned()
+}
+
+#[tokio::test]
+async fn who_dawdles_is_not_waited_for() {
+    let mut config = config("");
+    config.patience.request = Duration::from_millis(200);
+    let server = start(config).await;
+    let head = "Host: localhost\r\nContent-Type: application/sdp\r\nContent-Length: 10\r\n";
+    let table = [
+        ("nothing".to_owned(), String::new(), ""),
+        (
+            "half a head".to_owned(),
+            "GET / HTTP/1.1\r\nHost: loc".to_owned(),
+            "",
+        ),
+        (
+            "half a body".to_owned(),
+            format!("POST /whip/a HTTP/1.1\r\n{head}\r\nv=0"),
+            "HTTP/1.1 408",
+        ),
+        (
+            "one request, and then nothing".to_owned(),
+            "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n".to_owned(),
+            "HTTP/1.1 200",
+        ),
+    ];
+    for (what, bytes, expected) in table {
+        let answer = answer_to(server.address(), bytes.as_bytes()).await;
+        assert!(answer.starts_with(expected), "{what}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn strangers_share_a_few_places_and_give_them_back_when_they_join_or_tire() {
+    let mut config = config("");
+    config.max_strangers = 1;
+    config.patience.join = Duration::from_millis(200);
+    config.patience.request = Duration::from_millis(200);
+    let server = start(config).await;
+    let (mut ada, _) = Client::join(server.address(), "standup", "Ada").await;
+    let mute = TcpStream::connect(server.address())
+        .await
+        .expect("the kernel accepts");
+    let mut idle = Client::connect(server.address()).await;
+    let (mut grace, joined) = Client::join(server.address(), "standup", "Grace").await;
+    assert_eq!(joined.participants.len(), 1, "all of them had their turn");
+    assert_eq!(idle.closed().await.code, CloseCode::JoinTimeout);
+    assert!(ada.is_undisturbed().await && grace.is_undisturbed().await);
+    drop(mute);
+}
+
+#[tokio::test]
+async fn what_is_no_http_is_refused() {
+    let server = server("").await;
+    let long = format!(
+        "GET / HTTP/1.1\r\nHost: localhost\r\nX: {}\r\n\r\n",
+        "x".repeat(1 << 20)
+    );
+    for bytes in ["\x16\x03\x01\x02\x00\x01\x00\r\n\r\n", "GET\r\n\r\n", &long] {
+        let answer = answer_to(server.address(), bytes.as_bytes()).await;
+        // What it said is lost if it hung up before all was read.
+        let is_cut_off = bytes.len() > 1 << 20 && answer.is_empty();
+        assert!(answer.starts_with("HTTP/1.1 4") || is_cut_off, "{answer}");
     }
 }
 

@@ -4,6 +4,7 @@ mod access;
 mod admin;
 mod command;
 mod frames;
+mod http_rules;
 mod http_sessions;
 mod media;
 mod page;

@@ -9,6 +9,8 @@ use hyper::{Method, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
+use super::offers;
+
 /// What came back.
 #[derive(Debug)]
 pub(crate) struct Answer {
@@ -94,4 +96,22 @@ pub(crate) async fn request(
 /// Sends a GET without headers.
 pub(crate) async fn get(server: SocketAddr, path: &str) -> Answer {
     request(server, Method::GET, path, &[], "").await
+}
+
+pub(crate) const SDP: (&str, &str) = ("content-type", "application/sdp");
+pub(crate) const FRAGMENT: (&str, &str) = ("content-type", "application/trickle-ice-sdpfrag");
+
+/// Sends an offer.
+pub(crate) async fn post(server: SocketAddr, path: &str, offer: &str) -> Answer {
+    request(server, Method::POST, path, &[SDP], offer.to_owned()).await
+}
+
+/// One microphone and one camera, as an encoder offers them.
+pub(crate) fn encoder() -> String {
+    offers::CHROMIUM_SENDONLY.to_owned()
+}
+
+/// One audio and one video slot, as a player offers them.
+pub(crate) fn player() -> String {
+    offers::only(offers::FIREFOX_RECVONLY, &["0", "3"])
 }
