@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Args, Clone, PartialEq, Default, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Settings {
-    /// Where to serve the page, WebSocket, WHIP, WHEP and the admin API: an IP address and a TCP port
+    /// Where to serve the page, WebSocket, WHIP, WHEP and the admin API: an IP address and a TCP port [default: 127.0.0.1:8080]
     #[arg(long, env = "SWITCHYARD_LISTEN", value_name = "ADDRESS:PORT", help_heading = HTTP)]
     pub listen: Option<SocketAddr>,
     /// Serve metrics here instead, on a private address and port of their own
@@ -20,13 +20,13 @@ pub struct Settings {
     /// Serve the page from this directory instead of from the binary
     #[arg(long, env = "SWITCHYARD_WEB_ROOT", value_name = "DIRECTORY", help_heading = HTTP)]
     pub web_root: Option<PathBuf>,
-    /// How many HTTP requests a second one address may make for long; five times as many at once
+    /// How many HTTP requests a second one address may make for long; five times as many at once [default: 50]
     #[arg(long, env = "SWITCHYARD_HTTP_RATE", value_name = "REQUESTS", help_heading = HTTP)]
     pub http_rate: Option<u32>,
-    /// How many WebSocket messages a second a client may send for long; five times as many at once
+    /// How many WebSocket messages a second a client may send for long; five times as many at once [default: 20]
     #[arg(long, env = "SWITCHYARD_MESSAGE_RATE", value_name = "MESSAGES", help_heading = HTTP)]
     pub message_rate: Option<u32>,
-    /// How long a client whose WebSocket was lost may come back, in seconds
+    /// How long a client whose WebSocket was lost may come back, in seconds [default: 30]
     #[arg(long, env = "SWITCHYARD_RESUME_SECONDS", value_name = "SECONDS", help_heading = HTTP)]
     pub resume_seconds: Option<u64>,
 
@@ -40,7 +40,7 @@ pub struct Settings {
     #[arg(long, env = "SWITCHYARD_INSECURE_OPEN", num_args = 0..=1, default_missing_value = "true", value_name = "YES", help_heading = ACCESS)]
     pub insecure_open: Option<bool>,
 
-    /// The UDP port of the first worker; each further worker takes the next one. 0: any free ports
+    /// The UDP port of the first worker; each further worker takes the next one. 0: any free ports [default: 7882]
     #[arg(long, env = "SWITCHYARD_UDP_PORT", value_name = "PORT", help_heading = MEDIA)]
     pub udp_port: Option<u16>,
     /// An address to send and receive media on, instead of every usable one. May be repeated
@@ -53,7 +53,7 @@ pub struct Settings {
     /// How many threads forward media [default: one for each core]
     #[arg(long, env = "SWITCHYARD_WORKERS", value_name = "NUMBER", help_heading = MEDIA)]
     pub workers: Option<usize>,
-    /// Keep a room on one worker up to this many connections, then spread it over all
+    /// Keep a room on one worker up to this many connections, then spread it over all [default: 32]
     #[arg(long, env = "SWITCHYARD_SPREAD_ABOVE", value_name = "NUMBER", help_heading = MEDIA)]
     pub spread_above: Option<usize>,
     /// A STUN or TURN server that clients are told of: its URL, and for TURN a user name and a password
@@ -61,26 +61,26 @@ pub struct Settings {
     #[arg(long, env = "SWITCHYARD_ICE_SERVER", value_name = "URL", value_delimiter = ',', hide_env_values = true, help_heading = MEDIA)]
     pub ice_server: Option<Vec<String>>,
 
-    /// The most rooms at a time
+    /// The most rooms at a time [default: 10000]
     #[arg(long, env = "SWITCHYARD_MAX_ROOMS", value_name = "NUMBER", help_heading = LIMITS)]
     pub max_rooms: Option<usize>,
-    /// The most participants in all rooms together
+    /// The most participants in all rooms together [default: 50000]
     #[arg(long, env = "SWITCHYARD_MAX_PARTICIPANTS", value_name = "NUMBER", help_heading = LIMITS)]
     pub max_participants: Option<usize>,
-    /// The most participants in one room
+    /// The most participants in one room [default: 5000]
     #[arg(long, env = "SWITCHYARD_ROOM_PARTICIPANTS", value_name = "NUMBER", help_heading = LIMITS)]
     pub room_participants: Option<usize>,
-    /// The most tracks that one participant may publish
+    /// The most tracks that one participant may publish [default: 8]
     #[arg(long, env = "SWITCHYARD_PARTICIPANT_TRACKS", value_name = "NUMBER", help_heading = LIMITS)]
     pub participant_tracks: Option<usize>,
-    /// The most slots that one participant may offer
+    /// The most slots that one participant may offer [default: 128]
     #[arg(long, env = "SWITCHYARD_PARTICIPANT_SLOTS", value_name = "NUMBER", help_heading = LIMITS)]
     pub participant_slots: Option<usize>,
 
-    /// What to log: a level, or directives as `info,sfu=debug`
+    /// What to log: a level, or directives as `info,sfu=debug` [default: info]
     #[arg(long, env = "SWITCHYARD_LOG", value_name = "FILTER", help_heading = LOG)]
     pub log: Option<String>,
-    /// How to log
+    /// How to log [default: text]
     #[arg(long, env = "SWITCHYARD_LOG_FORMAT", value_name = "FORMAT", help_heading = LOG)]
     pub log_format: Option<LogFormat>,
 }
