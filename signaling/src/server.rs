@@ -24,7 +24,7 @@ pub struct Server {
 #[derive(Debug, Error)]
 pub enum ServerError {
     /// The TCP address is taken, or not ours.
-    #[error("{key}: cannot listen on {address}: {source}")]
+    #[error("{key}: cannot listen on {address}")]
     Listen {
         /// The setting.
         key: &'static str,
