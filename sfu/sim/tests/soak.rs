@@ -8,11 +8,16 @@ use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use sfu_sim::prelude::*;
 
+// Two tests, so that two cores share the work.
+
 #[test]
-fn whatever_people_do_every_promise_holds_and_memory_returns_to_the_start() {
-    for seed in seeds() {
-        soak(seed);
-    }
+fn whatever_people_do_every_promise_holds_and_memory_returns_to_the_start_on_even_seeds() {
+    seeds().filter(|seed| seed % 2 == 0).for_each(soak);
+}
+
+#[test]
+fn whatever_people_do_every_promise_holds_and_memory_returns_to_the_start_on_odd_seeds() {
+    seeds().filter(|seed| seed % 2 == 1).for_each(soak);
 }
 
 fn seeds() -> Range<u64> {
@@ -111,7 +116,8 @@ fn anybody(rng: &mut SmallRng) -> Person {
     if rng.random() {
         person = person.firefox();
     }
-    if rng.random_bool(0.2) {
+    // Few, because AES-CM is slow in an unoptimised build.
+    if rng.random_bool(0.05) {
         person = person.sha1_only();
     }
     person.temporal_layers(rng.random_range(1..=3))
