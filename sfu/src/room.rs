@@ -3,7 +3,7 @@
 //! It knows participants, their peers, tracks and slots, and what each slot shows. Inputs are what
 //! participants ask and what engines report; outputs are commands for workers and notifications for
 //! participants, in the order in which they must be carried out. It knows no packets, no clock, no
-//! thread and no SDP. Every input leaves every slot assigned as [`slot_pool`] says.
+//! thread and no SDP. Every input leaves every slot assigned as `slot_pool` says.
 
 mod assignment;
 mod data_budget;

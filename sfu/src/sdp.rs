@@ -2,7 +2,7 @@
 //! RFC 8853). The server only ever answers, with one bundled transport, as an ICE-lite agent and as
 //! the DTLS server.
 //!
-//! [`Offer::parse`] reads, [`answer`] decides and writes; both are plain functions of their input and
+//! [`Offer::parse`] reads, [`answer`](fn@answer) decides and writes; both are plain functions of their input and
 //! take any text. What cannot be used is refused m-line by m-line ([`Refusal`]), everything else that
 //! is wrong is an [`OfferError`]. Nobody outside this module looks at SDP.
 

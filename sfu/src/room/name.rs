@@ -14,7 +14,7 @@ impl RoomName {
     /// The longest name, in bytes of UTF-8. A guess at "plenty": any hash or UUID fits.
     pub const MAX_BYTES: usize = 128;
 
-    /// Refuses a name that is empty, too long or not [clean](is_clean).
+    /// Refuses a name that is empty, too long or not clean: see `is_clean`.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         if text.is_empty() || text.len() > Self::MAX_BYTES || !is_clean(text) {
             return Err(Refusal::BadRoomName);
@@ -50,7 +50,7 @@ impl DisplayName {
     /// The longest name, in characters. A guess at what a tile can show.
     pub const MAX_CHARS: usize = 64;
 
-    /// Refuses a name that is too long or not [clean](is_clean).
+    /// Refuses a name that is too long or not clean: see `is_clean`.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         // No character has more than four bytes: the first test bounds the counting in the second.
         if text.len() > 4 * Self::MAX_CHARS

@@ -1,7 +1,7 @@
 //! From an offer and what the server has to say to an answer and its parameters (RFC 8829 §5.3,
 //! RFC 9143 §7.3).
 //!
-//! Here it is decided what is taken; [`write`] puts the decisions into words.
+//! Here it is decided what is taken; [`write`](mod@write) puts the decisions into words.
 
 mod slots;
 mod write;
