@@ -1,16 +1,15 @@
 //! The admin API under `/api/v1`: who is where, and showing somebody out. Where there are keys it wants
 //! a token with `roomAdmin`; where there are none, a request from this machine.
 
-use std::net::SocketAddr;
-
-use axum::Json;
-use axum::extract::{ConnectInfo, Path, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
+use axum::{Extension, Json};
 use serde::Serialize;
 use sfu::id::ParticipantId;
 use sfu::room::{ParticipantSnapshot, Refusal, RoomName, TrackView};
 
 use crate::access::bearer;
+use crate::client_address::ClientAddress;
 use crate::node::{Node, SharedNode};
 use crate::problem::Problem;
 use crate::tokens::TokenError;
@@ -64,10 +63,10 @@ struct SlotDetails {
 /// `GET /api/v1/rooms`
 pub(crate) async fn rooms(
     State(node): State<SharedNode>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Extension(from): Extension<ClientAddress>,
     headers: HeaderMap,
 ) -> Result<Json<Rooms>, Problem> {
-    let only = node.guard.administer(bearer(&headers), from.ip())?;
+    let only = node.guard.administer(bearer(&headers), from.0)?;
     let mut rooms: Vec<RoomSummary> = node
         .sfu
         .rooms()
@@ -93,7 +92,7 @@ pub(crate) async fn rooms(
 /// `GET /api/v1/rooms/{room}`
 pub(crate) async fn room(
     State(node): State<SharedNode>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Extension(from): Extension<ClientAddress>,
     Path(room): Path<String>,
     headers: HeaderMap,
 ) -> Result<Json<RoomDetails>, Problem> {
@@ -115,7 +114,7 @@ pub(crate) async fn room(
 /// `DELETE /api/v1/rooms/{room}/participants/{participant}`
 pub(crate) async fn remove(
     State(node): State<SharedNode>,
-    ConnectInfo(from): ConnectInfo<SocketAddr>,
+    Extension(from): Extension<ClientAddress>,
     Path((room, participant)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
@@ -128,10 +127,10 @@ pub(crate) async fn remove(
 fn administered(
     node: &Node,
     room: &str,
-    from: SocketAddr,
+    from: ClientAddress,
     headers: &HeaderMap,
 ) -> Result<RoomName, Problem> {
-    let only = node.guard.administer(bearer(headers), from.ip())?;
+    let only = node.guard.administer(bearer(headers), from.0)?;
     if only.is_some_and(|only| only != room) {
         return Err(TokenError::OtherRoom.into());
     }

@@ -40,6 +40,8 @@ pub struct Config {
     pub web_root: Option<PathBuf>,
     /// What clients are told to use for ICE.
     pub ice_servers: Vec<IceServer>,
+    /// The reverse proxies whose word on where a request comes from is taken.
+    pub trusted_proxies: Vec<IpAddr>,
     /// How many HTTP requests an address may make.
     pub http_rate: Rate,
     /// How many messages a WebSocket may send.
@@ -95,7 +97,7 @@ impl Config {
                 workers,
             });
         }
-        let message_rate = within("message-rate", settings.message_rate, 1..=100_000)?;
+        let message_rate = within("message-rate", settings.message_rate, 10..=100_000)?;
         let http_rate = within("http-rate", settings.http_rate, 1..=1_000_000)?;
         Ok(Self {
             listen,
@@ -108,6 +110,7 @@ impl Config {
                 .iter()
                 .map(|text| IceServer::parse(text))
                 .collect::<Result<_, _>>()?,
+            trusted_proxies: settings.trusted_proxy.unwrap_or_default(),
             http_rate: Rate::with_burst_of_seconds(http_rate, 5),
             message_rate: Rate::with_burst_of_seconds(message_rate, 5),
             patience: Patience::default(),

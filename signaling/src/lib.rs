@@ -10,6 +10,7 @@ pub mod tokens;
 
 mod access;
 mod admin;
+mod client_address;
 mod health;
 mod http_session;
 mod listener;

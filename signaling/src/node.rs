@@ -1,5 +1,6 @@
 //! What all connections of this server share.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -29,6 +30,8 @@ pub(crate) struct Node {
     pub(crate) http_sessions: HttpSessions,
     /// What is counted.
     pub(crate) metrics: Metrics,
+    /// Whose `X-Forwarded-For` is believed.
+    pub(crate) trusted_proxies: Vec<IpAddr>,
     /// How many requests each address may make.
     pub(crate) requests: AddressBuckets,
     /// How many messages each WebSocket may send.
@@ -90,6 +93,7 @@ impl Node {
             guard: Guard::new(&config.access),
             page: Page::new(config.web_root.clone()),
             http_sessions: HttpSessions::default(),
+            trusted_proxies: config.trusted_proxies.clone(),
             requests: AddressBuckets::new(config.http_rate, now),
             message_rate: config.message_rate,
             patience: config.patience,

@@ -27,11 +27,17 @@ impl TokenBucket {
 
     /// Takes one token; false if there is none.
     pub(crate) fn take(&mut self, now: Instant) -> bool {
+        self.take_many(1, now)
+    }
+
+    /// Takes as many tokens; false, and none, if there are fewer.
+    pub(crate) fn take_many(&mut self, count: u32, now: Instant) -> bool {
         self.fill(now);
-        if self.tokens < 1.0 {
+        let count = f64::from(count);
+        if self.tokens < count {
             return false;
         }
-        self.tokens -= 1.0;
+        self.tokens -= count;
         true
     }
 

@@ -1,19 +1,19 @@
 //! Which path leads where, and what every request passes on its way.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use axum::extract::{ConnectInfo, Request, State};
+use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get};
-use axum::{Router, http};
+use axum::{Extension, Router, http};
 use tower_http::set_header::SetResponseHeaderLayer;
 
+use crate::client_address::ClientAddress;
 use crate::node::SharedNode;
 use crate::problem::Problem;
-use crate::{access, admin, health, metrics, page, whep, whip, ws};
+use crate::{access, admin, client_address, health, http_session, metrics, page, whep, whip, ws};
 
 /// Everything that is served publicly; the metrics only if they have no address of their own.
 pub(crate) fn public(node: SharedNode, with_metrics: bool) -> Router {
@@ -28,11 +28,17 @@ pub(crate) fn public(node: SharedNode, with_metrics: bool) -> Router {
             delete(admin::remove),
         )
         .fallback(get(page::serve))
-        .route_layer(middleware::from_fn_with_state(node.clone(), limit))
+        .layer(middleware::from_fn_with_state(node.clone(), limit))
         .layer(middleware::from_fn_with_state(
             node.clone(),
             access::local_pages_only,
-        ));
+        ))
+        .layer(middleware::from_fn_with_state(
+            node.clone(),
+            client_address::find,
+        ))
+        // Outermost, so that a page of another site may read why it was refused.
+        .layer(middleware::from_fn(http_session::cors));
     let mut router = limited
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz));
@@ -62,12 +68,12 @@ fn no_sniffing() -> SetResponseHeaderLayer<HeaderValue> {
 /// Middleware: each address has so many requests.
 async fn limit(
     State(node): State<SharedNode>,
-    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    Extension(client): Extension<ClientAddress>,
     request: Request,
     next: Next,
 ) -> Response {
     // A preflight costs next to nothing and belongs to the request that follows it.
-    if request.method() != http::Method::OPTIONS && !node.requests.take(peer.ip(), Instant::now()) {
+    if request.method() != http::Method::OPTIONS && !node.requests.take(client.0, Instant::now()) {
         return Problem::new(
             StatusCode::TOO_MANY_REQUESTS,
             "too_many_requests",

@@ -7,15 +7,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
-use axum::middleware;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use sfu::room::{Grants, RoomName, Viewing};
 
 use crate::access::bearer;
 use crate::http_session::{
-    Beginning, CheckedOffer, HttpSessions, Protocol, SDP, check_content_type, cors, preflight,
-    read_body, resource_routes,
+    Beginning, CheckedOffer, HttpSessions, Protocol, SDP, check_content_type, preflight, read_body,
+    resource_routes,
 };
 use crate::node::SharedNode;
 use crate::problem::Problem;
@@ -32,7 +31,6 @@ pub(crate) fn routes() -> Router<SharedNode> {
             get(empty).head(head).post(play).options(preflight),
         )
         .merge(resource_routes(Protocol::Whep))
-        .layer(middleware::from_fn(cors))
 }
 
 /// `GET` of the endpoint: there is nothing to see.

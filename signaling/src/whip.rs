@@ -5,15 +5,14 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
-use axum::middleware;
 use axum::response::Response;
 use axum::routing::get;
 use sfu::room::{Grants, RoomName, Viewing};
 
 use crate::access::bearer;
 use crate::http_session::{
-    Beginning, CheckedOffer, HttpSessions, Protocol, SDP, check_content_type, cors, preflight,
-    read_body, resource_routes,
+    Beginning, CheckedOffer, HttpSessions, Protocol, SDP, check_content_type, preflight, read_body,
+    resource_routes,
 };
 use crate::node::SharedNode;
 use crate::problem::Problem;
@@ -24,7 +23,6 @@ pub(crate) fn routes() -> Router<SharedNode> {
     Router::new()
         .route("/whip/{room}", get(empty).post(publish).options(preflight))
         .merge(resource_routes(Protocol::Whip))
-        .layer(middleware::from_fn(cors))
 }
 
 /// `GET` of the endpoint: there is nothing to see (RFC 9725 §4.2).

@@ -1,20 +1,22 @@
 //! The values of what nobody sets.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use super::{LogFormat, Settings};
 use sfu::id::WorkerId;
 use sfu::room::RoomLimits;
 
-/// In the worst case each holds a message that is all but complete: half a gigabyte together. And a
+/// In the worst case each holds a message that is all but complete: some 600 MB together. And a
 /// fraction of the usual hard limit of open files.
-pub(super) const MAX_STRANGERS: usize = 2_048;
+pub(super) const MAX_STRANGERS: usize = 1_024;
 
 /// Every setting that has a default, with it.
 pub(super) fn settings() -> Settings {
     let rooms = RoomLimits::default();
     Settings {
         listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080))),
+        // Proxies usually run on the same machine; nobody else can send from these addresses.
+        trusted_proxy: Some(vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()]),
         // The page is some 20 files; a hundred people behind one address load it within seconds.
         http_rate: Some(50),
         // A person clicking wildly makes 5 messages a second; joining makes some 10 at once.

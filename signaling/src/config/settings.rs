@@ -20,6 +20,10 @@ pub struct Settings {
     /// Serve the page from this directory instead of from the binary
     #[arg(long, env = "SWITCHYARD_WEB_ROOT", value_name = "DIRECTORY", help_heading = HTTP)]
     pub web_root: Option<PathBuf>,
+    /// A reverse proxy whose X-Forwarded-For says where a request comes from. May be repeated [default:
+    /// 127.0.0.1,::1]
+    #[arg(long, env = "SWITCHYARD_TRUSTED_PROXY", value_name = "ADDRESS", value_delimiter = ',', help_heading = HTTP)]
+    pub trusted_proxy: Option<Vec<IpAddr>>,
     /// How many HTTP requests a second one address may make for long; five times as many at once [default: 50]
     #[arg(long, env = "SWITCHYARD_HTTP_RATE", value_name = "REQUESTS", help_heading = HTTP)]
     pub http_rate: Option<u32>,
@@ -115,6 +119,7 @@ impl Settings {
             listen: self.listen.or(other.listen),
             metrics_listen: self.metrics_listen.or(other.metrics_listen),
             web_root: self.web_root.or(other.web_root),
+            trusted_proxy: self.trusted_proxy.or(other.trusted_proxy),
             http_rate: self.http_rate.or(other.http_rate),
             message_rate: self.message_rate.or(other.message_rate),
             resume_seconds: self.resume_seconds.or(other.resume_seconds),

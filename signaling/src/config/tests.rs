@@ -39,6 +39,10 @@ fn the_help_text_names_the_defaults() {
             .and_then(|(_, rest)| rest.strip_suffix(']'));
         let expected = match defaults.get(key) {
             Some(toml::Value::String(text)) => Some(text.clone()),
+            Some(toml::Value::Array(list)) => {
+                let texts = list.iter().filter_map(toml::Value::as_str);
+                Some(texts.collect::<Vec<_>>().join(","))
+            }
             Some(value) => Some(value.to_string()),
             None if key == "workers" => Some("one for each core".to_owned()),
             None => None,
@@ -100,7 +104,7 @@ fn values_are_refused_with_one_sentence_that_names_the_key() {
         ("workers = 0".to_owned(), "workers"),
         ("workers = 65".to_owned(), "workers"),
         ("udp-port = 65530\nworkers = 7".to_owned(), "udp-port"),
-        ("message-rate = 0".to_owned(), "message-rate"),
+        ("message-rate = 9".to_owned(), "message-rate"),
         ("resume-seconds = 0".to_owned(), "resume-seconds"),
         ("participant-slots = 513".to_owned(), "participant-slots"),
         ("announce = [\"0.0.0.0\"]".to_owned(), "announce"),

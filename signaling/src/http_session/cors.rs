@@ -5,10 +5,15 @@ use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-/// Middleware: lets the page of any origin read the answer. Tokens are in a header, never in a cookie,
+/// Middleware: lets the page of any origin read the answers of the two protocols. Tokens are in a header, never in a cookie,
 /// so an origin gains nothing by it that it could not do itself.
 pub(crate) async fn cors(request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let concerns = path.starts_with("/whip/") || path.starts_with("/whep/");
     let mut response = next.run(request).await;
+    if !concerns {
+        return response;
+    }
     for (name, value) in EVERY_RESPONSE {
         response
             .headers_mut()

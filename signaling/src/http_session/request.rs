@@ -7,8 +7,8 @@ use axum::http::{HeaderMap, StatusCode, header};
 
 use crate::problem::Problem;
 
-/// The largest body in bytes: as much as a signaling message may have.
-const MAX_BODY_BYTES: usize = signaling_protocol::MAX_MESSAGE_BYTES;
+/// The largest body in bytes. Offers of one audio and one video m-line have some 10 kB.
+const MAX_BODY_BYTES: usize = 256 * 1024;
 
 /// Refuses everything but this media type. Parameters are allowed and mean nothing.
 pub(crate) fn check_content_type(headers: &HeaderMap, expected: &str) -> Result<(), Problem> {

@@ -83,12 +83,27 @@ async fn an_address_that_asks_too_often_is_told_to_wait() {
         "{statuses:?}"
     );
     let last = get(server.address(), "/whip/standup").await;
+    assert_eq!(last.header("access-control-allow-origin"), "*");
     if last.status == StatusCode::TOO_MANY_REQUESTS {
         assert_eq!(
             (last.problem().as_str(), last.header("retry-after")),
             ("too_many_requests", "1")
         );
     }
+    let forwarded = [("x-forwarded-for", "203.0.113.1")];
+    let other = request(
+        server.address(),
+        Method::GET,
+        "/whip/standup",
+        &forwarded,
+        "",
+    )
+    .await;
+    assert_eq!(
+        other.status,
+        StatusCode::NO_CONTENT,
+        "another client of a proxy on this machine is another"
+    );
     for path in ["/healthz", "/readyz", "/metrics"] {
         assert_eq!(
             get(server.address(), path).await.status,

@@ -126,7 +126,7 @@ async fn offers_that_do_not_fit_are_refused_with_a_reason() {
     let address = server.address();
     let (mut ada, _) = Client::join(address, "live", "Ada").await;
     ada.offer(offers::CHROMIUM, json!([])).await;
-    let large = "a".repeat(signaling_protocol::MAX_MESSAGE_BYTES + 1);
+    let large = "a".repeat(262_144 + 1);
     let both_ways = offers::only(offers::CHROMIUM, &["0", "1"]);
     let two_players = offers::only(offers::FIREFOX_RECVONLY, &["0", "3", "4"]);
     let two_cameras = two_players.replace("a=recvonly", "a=sendonly");

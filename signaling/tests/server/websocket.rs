@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use signaling_protocol::{CloseCode, ErrorCode, ServerMessage};
 
 use crate::support::websocket::Client;
-use crate::support::{WITH_KEY, config, server, start, token};
+use crate::support::{WITH_KEY, config, offers, server, start, token};
 
 #[tokio::test]
 async fn before_joining_only_join_and_ping_are_possible() {
@@ -183,6 +183,39 @@ async fn a_client_that_falls_silent_is_noticed_and_given_up() {
         (joined.participant, CloseCode::SignalingLost)
     );
     assert!(ada.is_undisturbed().await, "whoever answers pings stays");
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_closed_and_nobody_waits_for_it() {
+    let mut config = config("message-rate = 100000");
+    config.patience.write = Duration::from_millis(300);
+    let server = start(config).await;
+    let (mut ada, _) = Client::join(server.address(), "standup", "Ada").await;
+    let answer = ada.offer(offers::CHROMIUM_SENDONLY, json!([])).await;
+    let track = &answer.tracks[0].track;
+    let mut mallory = Client::connect_narrowly(server.address()).await;
+    mallory
+        .enter(json!({"room": "standup", "name": "Mallory"}))
+        .await;
+    // From here on Mallory reads nothing, while there is always news.
+    let reason = loop {
+        for muted in [true, false].repeat(50) {
+            let mute = json!({"type": "mute", "track": track, "muted": muted});
+            ada.send_text(&mute.to_string()).await;
+        }
+        ada.send_text(r#"{"type":"ping"}"#).await;
+        let left = ada
+            .wait_for(|message| match message {
+                ServerMessage::Pong(_) => Some(None),
+                ServerMessage::ParticipantLeft(left) => Some(Some(left.reason)),
+                _ => None,
+            })
+            .await;
+        if let Some(reason) = left {
+            break reason;
+        }
+    };
+    assert_eq!(reason, CloseCode::SlowConsumer);
 }
 
 #[tokio::test]

@@ -123,6 +123,48 @@ fn what_is_no_request_is_refused_with_a_code() {
     }
 }
 
+/// Fuzzing for those without a fuzzer: requests with bytes changed, taken out and put in.
+#[test]
+fn whatever_arrives_is_a_request_or_is_refused() {
+    let seed = 0x5eed_u64;
+    let mut state = seed;
+    // SplitMix64
+    let mut random = |below: usize| {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = state;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        ((mixed ^ (mixed >> 31)) % below as u64) as usize
+    };
+    let whole = r#"{"type":"offer","id":7,"sdp":"v=0","tracks":[{"mid":"0","source":"camera","muted":true}]}"#;
+    let strange = [
+        "\"", "{", "}", "[", "]", ":", ",", "\\u0000", "\\ud800", "1e999", "-", "null", "é",
+        "\u{202e}",
+    ];
+    let mut refused = 0;
+    for round in 0..20_000 {
+        let mut text = whole.to_owned();
+        for _ in 0..=random(4) {
+            let at = text.floor_char_boundary(random(text.len().max(1)));
+            match random(3) {
+                0 => text.insert_str(at, strange[random(strange.len())]),
+                1 => text.truncate(at),
+                _ if at < text.len() => drop(text.remove(at)),
+                _ => {}
+            }
+        }
+        match Request::parse(&text) {
+            Ok(request) => assert_eq!(
+                Request::parse(&request.to_json()),
+                Ok(request),
+                "seed {seed}, round {round}"
+            ),
+            Err(_) => refused += 1,
+        }
+    }
+    assert!(refused > 10_000, "most of it is nonsense: {refused}");
+}
+
 #[test]
 fn the_explanation_of_a_long_mistake_is_short() {
     let text = format!(r#"{{"type":"{}"}}"#, "é".repeat(10_000));

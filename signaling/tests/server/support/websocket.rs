@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use signaling_protocol::{Answer, Assignments, Closed, ErrorMessage, Joined, ServerMessage};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -14,6 +14,9 @@ use tokio_tungstenite::{MaybeTlsStream, WebSocketStream};
 
 /// Ends a test that would hang; nothing on loopback takes near as long.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Messages leave at once, as those of browsers do.
+const WITHOUT_DELAY: bool = true;
 
 /// A connected client.
 pub(crate) struct Client {
@@ -24,7 +27,25 @@ pub(crate) struct Client {
 impl Client {
     /// Opens a WebSocket.
     pub(crate) async fn connect(server: SocketAddr) -> Self {
-        let (socket, _) = tokio_tungstenite::connect_async(format!("ws://{server}/ws"))
+        let (socket, _) = tokio_tungstenite::connect_async_with_config(
+            format!("ws://{server}/ws"),
+            None,
+            WITHOUT_DELAY,
+        )
+        .await
+        .expect("a WebSocket");
+        Self { socket, next_id: 1 }
+    }
+
+    /// Opens a WebSocket with a receive buffer of a few packets, so that the server soon notices if
+    /// nobody reads it.
+    pub(crate) async fn connect_narrowly(server: SocketAddr) -> Self {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        socket.set_recv_buffer_size(4096).expect("a small buffer");
+        let stream =
+            MaybeTlsStream::Plain(socket.connect(server).await.expect("the server listens"));
+        let url = format!("ws://{server}/ws");
+        let (socket, _) = tokio_tungstenite::client_async(url, stream)
             .await
             .expect("a WebSocket");
         Self { socket, next_id: 1 }
