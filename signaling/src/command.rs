@@ -52,7 +52,12 @@ pub fn run() -> anyhow::Result<()> {
     };
     config::refuse_unknown_variables(
         &CommandLine::command(),
-        std::env::vars_os().filter_map(|(name, _)| name.into_string().ok()),
+        std::env::vars_os().filter_map(|(name, value)| {
+            Some((
+                name.into_string().ok()?,
+                value.to_string_lossy().into_owned(),
+            ))
+        }),
     )?;
     let file = line.config.as_deref().map(config::read_file).transpose()?;
     let settings = line.settings.or(file.unwrap_or_default());

@@ -130,7 +130,7 @@ async fn answer_to(server: SocketAddr, bytes: &[u8]) -> String {
 #[tokio::test]
 async fn who_dawdles_is_not_waited_for() {
     let mut config = config("");
-    config.patience.request = Duration::from_millis(200);
+    config.patience.request = Duration::from_millis(500);
     let server = start(config).await;
     let head = "Host: localhost\r\nContent-Type: application/sdp\r\nContent-Length: 10\r\n";
     let table = [
@@ -161,8 +161,8 @@ async fn who_dawdles_is_not_waited_for() {
 async fn strangers_share_a_few_places_and_give_them_back_when_they_join_or_tire() {
     let mut config = config("");
     config.max_strangers = 1;
-    config.patience.join = Duration::from_millis(200);
-    config.patience.request = Duration::from_millis(200);
+    config.patience.join = Duration::from_millis(600);
+    config.patience.request = Duration::from_millis(600);
     let server = start(config).await;
     let (mut ada, _) = Client::join(server.address(), "standup", "Ada").await;
     let mute = TcpStream::connect(server.address())

@@ -110,7 +110,7 @@ async fn a_token_opens_the_room_it_names_with_what_it_allows() {
 #[tokio::test]
 async fn who_does_not_join_in_time_is_closed() {
     let mut config = config("");
-    config.patience.join = Duration::from_millis(100);
+    config.patience.join = Duration::from_millis(600);
     let server = start(config).await;
     let mut client = Client::connect(server.address()).await;
     assert!(client.is_undisturbed().await, "a ping is no join");
@@ -120,7 +120,7 @@ async fn who_does_not_join_in_time_is_closed() {
 #[tokio::test]
 async fn who_joined_stays_longer_than_one_may_take_to_join() {
     let mut config = config("");
-    config.patience.join = Duration::from_millis(50);
+    config.patience.join = Duration::from_millis(600);
     let server = start(config).await;
     let (mut ada, _) = Client::join(server.address(), "standup", "Ada").await;
     let mut stranger = Client::connect(server.address()).await;
@@ -165,8 +165,8 @@ async fn a_flood_ends_the_flooder_and_nobody_else() {
 #[tokio::test]
 async fn a_client_that_falls_silent_is_noticed_and_given_up() {
     let mut config = config("");
-    config.patience.ping = Duration::from_millis(50);
-    config.patience.silence = Duration::from_millis(300);
+    config.patience.ping = Duration::from_millis(200);
+    config.patience.silence = Duration::from_millis(1500);
     config.media.resume_grace = Duration::from_millis(200);
     let server = start(config).await;
     let (mut ada, _) = Client::join(server.address(), "standup", "Ada").await;
