@@ -6,7 +6,8 @@
 export class Loudspeaker {
   /** @type {Map<MediaStreamTrack, HTMLAudioElement>} */
   #players = new Map();
-  #blocked = false;
+  /** Those that may not play before the visitor has done something. @type {Set<HTMLAudioElement>} */
+  #blocked = new Set();
   /** @type {() => void} */
   #onChange;
 
@@ -18,7 +19,7 @@ export class Loudspeaker {
 
   /** Whether the browser waits for a click before it plays sound. */
   get blocked() {
-    return this.#blocked;
+    return this.#blocked.size > 0;
   }
 
   /** Plays exactly these receivers. @param {RTCRtpReceiver[]} receivers */
@@ -27,6 +28,7 @@ export class Loudspeaker {
     for (const [track, player] of this.#players) {
       if (wanted.has(track)) continue;
       player.srcObject = null;
+      this.#blocked.delete(player);
       this.#players.delete(track);
     }
     for (const track of wanted) {
@@ -40,7 +42,7 @@ export class Loudspeaker {
 
   /** Tries again, after a click. */
   async unblock() {
-    await Promise.all([...this.#players.values()].filter(({ paused }) => paused).map((player) => this.#start(player)));
+    await Promise.all([...this.#blocked].map((player) => this.#start(player)));
   }
 
   close() {
@@ -48,22 +50,19 @@ export class Loudspeaker {
     this.play([]);
   }
 
-  #whenTouched = () => {
-    if (this.#blocked) void this.unblock();
-  };
+  #whenTouched = () => void this.unblock();
 
   /** @param {HTMLAudioElement} player */
   async #start(player) {
-    let blocked = false;
+    const before = this.blocked;
     try {
       await player.play();
+      this.#blocked.delete(player);
     } catch (error) {
       if (!(error instanceof DOMException)) throw error;
-      if (error.name !== 'NotAllowedError') return; // Taken away before it began.
-      blocked = true;
+      // Anything else: it was taken away before it began.
+      if (error.name === 'NotAllowedError') this.#blocked.add(player);
     }
-    if (blocked === this.#blocked) return;
-    this.#blocked = blocked;
-    this.#onChange();
+    if (this.blocked !== before) this.#onChange();
   }
 }
