@@ -4,6 +4,7 @@ import { after, afterEach, before, test } from 'node:test';
 import { screenshotFile } from './artifacts.js';
 import { BROWSERS, startBrowser } from './browsers.js';
 import { allSeeAndHear, eventually, join, noLongerSees, seesAndHears, tileNames, tileOf } from './people.js';
+import { sampleSent } from './probe.js';
 import { startServer } from './server.js';
 
 /** @import {BrowserName, TestBrowser} from './browsers.js' */
@@ -57,6 +58,10 @@ test('cameras and microphones of both browsers arrive, not only synthetic ones',
   const ada = await enters('chromium', 'devices', 'Ada', 'device');
   const grace = await enters('firefox', 'devices', 'Grace', 'device');
   await allSeeAndHear([ada, grace]);
+  for (const person of [ada, grace]) {
+    const sent = await person.page.evaluate(sampleSent);
+    assert.ok(typeof sent === 'object' && sent.heights.length > 1, `${person.name} sends ${JSON.stringify(sent)}, not in layers`);
+  }
 });
 
 test('three see and hear each other, and one who comes late sees and hears those who were there', async () => {
