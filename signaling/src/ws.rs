@@ -27,5 +27,10 @@ pub(crate) async fn upgrade(
     upgrade
         .max_message_size(MAX_MESSAGE_BYTES)
         .max_frame_size(MAX_MESSAGE_BYTES)
+        .read_buffer_size(READ_BUFFER_BYTES)
         .on_upgrade(move |socket| connection::serve(node, place, socket))
 }
+
+/// What is read at once, and held by every connection. All messages but offers fit in; one that does not
+/// gets room for itself. The library's own 128 KiB would be most of what a viewer costs.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
