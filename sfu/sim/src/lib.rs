@@ -6,6 +6,7 @@
 //! failure names.
 
 pub mod browser;
+pub mod census;
 pub mod client;
 pub mod media;
 pub mod network;

@@ -27,6 +27,7 @@ use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
 use sfu::room::{Room, RoomLimits, RoomOutput};
 
+use crate::census;
 use crate::network::{Arrival, Link, Network};
 use crate::oracle::{Mishaps, Transit};
 use crowd::Crowd;
@@ -198,7 +199,7 @@ impl World {
             self.flush();
             while let Some(event) = self.node.poll_event(self.now) {
                 idle = false;
-                self.room.handle_event(self.now, event);
+                census::server(|| self.room.handle_event(self.now, event));
                 self.drain_room();
             }
             while let Some(mishap) = self.network.poll_mishap() {

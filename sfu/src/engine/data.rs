@@ -22,7 +22,7 @@ impl Engine {
             && peer.data.is_none()
             && let Some(parameters) = peer.data_parameters
         {
-            peer.data = Some(DataTransport::new(parameters));
+            peer.data = Some(Box::new(DataTransport::new(parameters)));
             self.after_data(now, key);
         }
     }

@@ -25,11 +25,11 @@ pub(super) struct Peer {
     fingerprints: Vec<Fingerprint>,
     /// Present from the first authenticated connectivity check on.
     pub(super) dtls: Option<Dtls>,
-    /// Present once the handshake has given keys.
-    pub(super) srtp: Option<Srtp>,
+    /// Present once the handshake has given keys. Apart, because it is half a peer's size.
+    pub(super) srtp: Option<Box<Srtp>>,
     /// What was agreed for data channels; the association starts when DTLS is up.
     pub(super) data_parameters: Option<DataParameters>,
-    pub(super) data: Option<DataTransport>,
+    pub(super) data: Option<Box<DataTransport>>,
     /// The data channels that are open: (SCTP stream, label).
     pub(super) channels: Vec<(u16, Arc<str>)>,
     pub(super) uplink: Uplink,
@@ -96,7 +96,7 @@ impl Peer {
         [
             Some(self.ice.next_deadline()),
             self.dtls.as_ref().and_then(Dtls::next_deadline),
-            self.data.as_ref().and_then(DataTransport::next_deadline),
+            self.data.as_ref().and_then(|data| data.next_deadline()),
             self.uplink.transport_feedback.next_at(),
             self.reports_at,
         ]

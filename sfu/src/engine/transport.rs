@@ -139,10 +139,10 @@ impl Engine {
         let Some(peer) = self.peers.get_mut(key) else {
             return;
         };
-        peer.srtp = Some(Srtp {
+        peer.srtp = Some(Box::new(Srtp {
             receive: ReceiveContext::new(keys),
             send: SendContext::new(keys),
-        });
+        }));
         peer.reports_at = Some(now + super::reports::FIRST_REPORT);
         self.counters.handshakes_completed += 1;
         self.events.push_back(Event::PeerConnected {

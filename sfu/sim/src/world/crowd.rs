@@ -197,7 +197,8 @@ impl Crowd {
             if let Notification::Closed { reason } = &notification {
                 member.closed = Some(*reason);
             }
-            member.notifications.push(notification);
+            // A copy is the world's; the room's own is given back, as signaling does.
+            member.notifications.push(notification.clone());
         }
     }
 }

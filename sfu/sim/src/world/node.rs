@@ -19,6 +19,7 @@ use sfu::send_batch::{Path, SendBatch};
 use sfu::transport::dtls::Identity;
 use sfu_rtp::{Mid, NtpTime};
 
+use crate::census;
 use crate::network::Arrival;
 
 /// The node.
@@ -119,7 +120,8 @@ impl Node {
             remote: arrival.from,
             local: Some(arrival.to.ip()),
         };
-        worker.engine.handle_datagram(now, path, &mut arrival.bytes);
+        let engine = &mut worker.engine;
+        census::server(|| engine.handle_datagram(now, path, &mut arrival.bytes));
         None
     }
 
@@ -136,7 +138,7 @@ impl Node {
         for worker in &mut self.workers {
             if let Some((_, command)) = worker.commands.pop_front_if(|(at, _)| *at <= now) {
                 let applied = Applied::of(&command);
-                worker.engine.handle_command(now, command);
+                census::server(|| worker.engine.handle_command(now, command));
                 return Some(applied);
             }
         }
@@ -154,11 +156,11 @@ impl Node {
         let mut busy = false;
         for worker in &mut self.workers {
             while let Some((_, from, batch)) = worker.pipes.pop_front_if(|(at, _, _)| *at <= now) {
-                worker.engine.handle_pipe(now, from, &batch);
+                census::server(|| worker.engine.handle_pipe(now, from, &batch));
                 busy = true;
             }
             if worker.engine.next_deadline().is_some_and(|at| at <= now) {
-                worker.engine.handle_deadline(now);
+                census::server(|| worker.engine.handle_deadline(now));
                 busy = true;
             }
         }
@@ -174,7 +176,7 @@ impl Node {
         for index in 0..self.workers.len() {
             let worker = &mut self.workers[index];
             loop {
-                let more = worker.engine.poll_transmit(&mut self.batch);
+                let more = census::server(|| worker.engine.poll_transmit(&mut self.batch));
                 for message in self.batch.messages() {
                     let local = message.path.local.unwrap_or(ADDRESSES[0]);
                     let from = SocketAddr::new(local, worker.port);

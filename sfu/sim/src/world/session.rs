@@ -19,6 +19,7 @@ use super::crowd::PersonId;
 use super::device::Device;
 use super::node::{Applied, worker_id};
 use crate::browser::Browser;
+use crate::census;
 use crate::client::Client;
 use crate::media::Label;
 use crate::network::Link;
@@ -67,14 +68,12 @@ impl World {
         let id = self.crowd.next_id();
         let participant = ParticipantId::new(self.fresh());
         let name = DisplayName::parse(&format!("person {}", id.0))?;
-        self.room.join(
-            participant,
-            Profile {
-                name,
-                grants: person.grants,
-                viewing: person.viewing,
-            },
-        )?;
+        let profile = Profile {
+            name,
+            grants: person.grants,
+            viewing: person.viewing,
+        };
+        census::server(|| self.room.join(participant, profile))?;
 
         let address = self.crowd.next_address();
         self.network.set_uplink(address, person.uplink);
@@ -184,7 +183,8 @@ impl World {
         if std::mem::replace(&mut member.gone, true) {
             return;
         }
-        let participant = member.participant;
+        let (participant, peer) = (member.participant, member.peer);
+        self.names.negotiated.remove(&peer);
         match how {
             Departed::Politely | Departed::ByClosing => member.device.close(now),
             Departed::Silently => member.device.die(),
@@ -196,7 +196,7 @@ impl World {
             .finish(now, &self.mishaps);
         self.flush();
         if how == Departed::Politely {
-            self.room.leave(participant, LeaveReason::Left);
+            census::server(|| self.room.leave(participant, LeaveReason::Left));
             self.drain_room();
         }
     }
@@ -267,31 +267,31 @@ impl World {
             codecs: CodecPolicy::default(),
         };
         let first = previous.is_none();
-        let negotiated = answer(
-            &offer,
-            &local,
-            previous.map(|last| &last.parameters),
-            &mut || self.rng.random(),
-        );
+        let mut random = || self.rng.random();
+        let previous = previous.map(|last| &last.parameters);
+        let negotiated = census::server(|| answer(&offer, &local, previous, &mut random));
         let negotiated = negotiated.expect("an offer of our own");
         let parameters = Box::new(negotiated.parameters.clone());
         let next = &mut self.names.next;
         let new_track = || TrackId::new(fresh(next));
         let tracks = match first {
             true => {
-                let worker = worker_id(worker);
-                self.room.connect(
-                    participant,
-                    peer,
-                    worker,
-                    parameters,
-                    &declarations,
-                    new_track,
-                )?
+                let (room, worker) = (&mut self.room, worker_id(worker));
+                census::server(|| {
+                    room.connect(
+                        participant,
+                        peer,
+                        worker,
+                        parameters,
+                        &declarations,
+                        new_track,
+                    )
+                })?
             }
-            false => self
-                .room
-                .renegotiate(participant, parameters, &declarations, new_track)?,
+            false => census::server(|| {
+                self.room
+                    .renegotiate(participant, parameters, &declarations, new_track)
+            })?,
         };
         for (place, answered) in tracks.iter().enumerate() {
             let label = Label {
