@@ -15,6 +15,8 @@ pub struct Counters {
     pub sent_packets: u64,
     /// Their bytes on the wire, without IP and UDP headers.
     pub sent_bytes: u64,
+    /// Of these bytes, those of RTP padding that make packets of a run equal in size.
+    pub padding_sent_bytes: u64,
     /// Retransmissions received from publishers over RTX.
     pub rtx_received_packets: u64,
     /// Retransmissions sent to subscribers.
@@ -41,6 +43,7 @@ impl Default for Counters {
             received_bytes: 0,
             sent_packets: 0,
             sent_bytes: 0,
+            padding_sent_bytes: 0,
             rtx_received_packets: 0,
             rtx_sent_packets: 0,
             nack_received: 0,

@@ -41,6 +41,8 @@ drop_reasons! {
     TooManyAddresses => "too_many_addresses",
     /// DTLS that the handshake did not take.
     DtlsRejected => "dtls_rejected",
+    /// DTLS of a handshake while too much of the same waits, of this peer or of all.
+    HandshakesFull => "handshakes_full",
     /// SCTP of the data channels that is malformed, or would cost too much.
     DataRejected => "data_rejected",
     /// SRTP or SRTCP before the handshake has given keys.

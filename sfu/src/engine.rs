@@ -14,6 +14,7 @@ mod debug_state;
 pub mod event;
 mod fan_out;
 mod feedback;
+mod handshakes;
 mod import;
 mod media_path;
 mod peer;
@@ -46,6 +47,7 @@ use crate::transport::dtls::Identity;
 use control_queue::ControlQueue;
 use deadlines::{Deadlines, Due};
 use event::Event;
+use handshakes::Handshakes;
 use peer::Peer;
 use pipe::PipeBatch;
 use route::Route;
@@ -88,6 +90,7 @@ pub struct Engine {
     slots: Slots,
 
     deadlines: Deadlines<Timer>,
+    handshakes: Handshakes,
     /// Peers with packets to write in this turn.
     touched: Vec<PeerKey>,
     control: ControlQueue,
@@ -124,6 +127,7 @@ impl Engine {
             routes: SecondaryMap::new(),
             slots: SlotMap::with_key(),
             deadlines: Deadlines::new(),
+            handshakes: Handshakes::default(),
             touched: Vec::new(),
             control: ControlQueue::default(),
             events: VecDeque::new(),
@@ -145,7 +149,9 @@ impl Engine {
         }
     }
 
-    /// Does what is due; call it when `next_deadline` has passed.
+    /// Does what is due, and the next step of one handshake; call it when `next_deadline` has passed.
+    /// What it does may take longer than forwarding a packet, so it is best called when what was
+    /// received has been sent.
     pub fn handle_deadline(&mut self, now: Instant) {
         self.deadlines.begin(now);
         while let Some((popped, timer)) = self.deadlines.pop(now) {
@@ -165,6 +171,7 @@ impl Engine {
             }
         }
         self.deadlines.end();
+        self.advance_handshake(now);
     }
 
     /// Writes what is to be sent. `true`: the batch is full; send it, clear it and call again.
@@ -188,7 +195,10 @@ impl Engine {
 
     /// When `handle_deadline` is due; `None`: never.
     pub fn next_deadline(&self) -> Option<Instant> {
-        self.deadlines.next()
+        [self.deadlines.next(), self.handshakes.waiting_since()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// What was counted.

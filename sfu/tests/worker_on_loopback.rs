@@ -1,26 +1,22 @@
 //! A worker from the outside: commands in, datagrams both ways, reports out.
 
+#[path = "support/check.rs"]
+mod check;
+
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rtc::crypto::RTCCryptoProvider as _;
-use rtc::crypto::providers::AwsLcRsProvider;
-use rtc::stun::attributes::{ATTR_ICE_CONTROLLING, ATTR_PRIORITY, ATTR_USERNAME, AttrType};
-use rtc::stun::fingerprint::FINGERPRINT;
-use rtc::stun::integrity::MessageIntegrity;
-use rtc::stun::message::{
-    BINDING_REQUEST, BINDING_SUCCESS, Getter, Message, Setter, TransactionId,
-};
-use rtc::stun::textattrs::TextAttribute;
+use rtc::stun::message::{BINDING_SUCCESS, Getter, Message};
 use rtc::stun::xoraddr::XorMappedAddress;
 use sfu::engine::command::Command;
 use sfu::engine::event::{CloseReason, Event};
 use sfu::id::{PeerId, WorkerId};
-use sfu::parameters::{Fingerprint, IceCredentials, IceParameters, PeerParameters};
 use sfu::transport::dtls::Identity;
 use sfu::worker::socket::{Offload, SocketOptions};
 use sfu::worker::{EndCause, Report, SpawnConfig, Workers, spawn_workers};
+
+use check::{connectivity_check, parameters};
 
 const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const OTHER_LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::new(127, 0, 0, 2));
@@ -37,61 +33,6 @@ fn config(listen: Vec<IpAddr>, offload: Offload) -> SpawnConfig {
         identity: Arc::new(Identity::generate().expect("randomness")),
         seed: 1,
     }
-}
-
-fn credentials(ufrag: &str) -> IceCredentials {
-    IceCredentials {
-        ufrag: ufrag.to_owned(),
-        pwd: format!("a password of {ufrag} that is long enough"),
-    }
-}
-
-/// A peer that has offered neither media nor data.
-fn parameters() -> PeerParameters {
-    PeerParameters {
-        ice: IceParameters {
-            local: credentials("ours"),
-            remote: credentials("peer"),
-        },
-        fingerprints: vec![Fingerprint([7; 32])],
-        receive_extensions: Default::default(),
-        published: vec![],
-        slots: vec![],
-        data: None,
-    }
-}
-
-/// An attribute with these bytes.
-struct Raw(AttrType, Vec<u8>);
-
-impl Setter for Raw {
-    fn add_to(&self, message: &mut Message) -> rtc::shared::error::Result<()> {
-        message.add(self.0, &self.1);
-        Ok(())
-    }
-}
-
-fn connectivity_check() -> Vec<u8> {
-    let provider = AwsLcRsProvider::new();
-    let integrity = MessageIntegrity::new_short_term_integrity_with_provider(
-        credentials("ours").pwd,
-        provider.crypto(),
-    );
-    let setters: Vec<Box<dyn Setter + '_>> = vec![
-        Box::new(BINDING_REQUEST),
-        Box::new(TransactionId([7; 12])),
-        Box::new(TextAttribute {
-            attr: ATTR_USERNAME,
-            text: "ours:peer".to_owned(),
-        }),
-        Box::new(Raw(ATTR_PRIORITY, vec![0x6e, 0, 1, 0xff])),
-        Box::new(Raw(ATTR_ICE_CONTROLLING, vec![9; 8])),
-        Box::new(integrity),
-        Box::new(FINGERPRINT),
-    ];
-    let mut message = Message::new();
-    message.build(&setters).expect("a request of this test");
-    message.raw
 }
 
 /// Sends the check, again and again as ICE does, until an answer comes: (answer, where from).
@@ -126,7 +67,7 @@ fn a_connectivity_check_is_answered_from_the_address_it_came_to() {
         let described = format!("listening on {listen:?}, offload {offload:?}");
         let Workers { handles, .. } = spawn_workers(&config(listen, offload)).expect("a worker");
         let handle = handles.first().expect("a worker");
-        let parameters = Box::new(parameters());
+        let parameters = Box::new(parameters("ours"));
         let peer = PeerId::new(1);
         handle
             .send(Command::AddPeer { peer, parameters })
@@ -134,7 +75,7 @@ fn a_connectivity_check_is_answered_from_the_address_it_came_to() {
         let client = UdpSocket::bind((LOOPBACK, 0)).expect("a plain socket");
         for ip in [OTHER_LOOPBACK, LOOPBACK] {
             let server = SocketAddr::new(ip, handle.port());
-            let (answer, from) = answer_to(&connectivity_check(), &client, server);
+            let (answer, from) = answer_to(&connectivity_check("ours"), &client, server);
             assert_eq!(from, server, "{described}");
             assert_eq!(answer.typ, BINDING_SUCCESS, "{described}");
             let mut seen = XorMappedAddress::default();
@@ -152,7 +93,7 @@ fn what_becomes_of_a_peer_is_reported_before_the_worker_ends() {
         mut reports,
     } = spawn_workers(&config(vec![LOOPBACK], Offload::Automatic)).expect("a worker");
     let handle = handles.pop().expect("a worker");
-    let parameters = Box::new(parameters());
+    let parameters = Box::new(parameters("ours"));
     let peer = PeerId::new(1);
     for command in [
         Command::AddPeer { peer, parameters },
@@ -187,7 +128,7 @@ fn a_worker_that_nothing_wakes_wakes_in_time_for_what_is_due() {
     let Workers { handles, .. } =
         spawn_workers(&config(vec![LOOPBACK], Offload::Automatic)).expect("a worker");
     let handle = handles.first().expect("a worker");
-    let parameters = Box::new(parameters());
+    let parameters = Box::new(parameters("ours"));
     let peer = PeerId::new(1);
     handle
         .send(Command::AddPeer { peer, parameters })

@@ -20,6 +20,8 @@ pub struct DebugState {
     pub tracks: usize,
     /// Bytes that the packet caches of all tracks hold.
     pub cached_bytes: usize,
+    /// Peers whose handshake waits for its next step.
+    pub handshakes_waiting: usize,
     /// Slots of all peers.
     pub slots: usize,
     /// Slots that show a track.
@@ -41,6 +43,7 @@ impl Engine {
             ufrags,
             tracks: self.tracks.len(),
             cached_bytes: self.tracks.values().map(Track::memory_bytes).sum(),
+            handshakes_waiting: self.handshakes.len(),
             slots: self.slots.len(),
             assigned_slots: self
                 .slots

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use sfu_rtp::Ssrc;
 
 use super::deadlines::Due;
+use super::handshakes::Backlog;
 use crate::id::PeerId;
 use crate::parameters::{DataParameters, Fingerprint, PeerParameters};
 use crate::publish::uplink::Uplink;
@@ -27,6 +28,8 @@ pub(super) struct Peer {
     pub(super) dtls: Option<Dtls>,
     /// Present once the handshake has given keys. Apart, because it is half a peer's size.
     pub(super) srtp: Option<Box<Srtp>>,
+    /// What `dtls` has not been given yet.
+    pub(super) backlog: Backlog,
     /// What was agreed for data channels; the association starts when DTLS is up.
     pub(super) data_parameters: Option<DataParameters>,
     pub(super) data: Option<Box<DataTransport>>,
@@ -64,6 +67,7 @@ impl Peer {
             ice: IceLite::new(parameters.ice.clone(), now),
             fingerprints: parameters.fingerprints.clone(),
             dtls: None,
+            backlog: Backlog::default(),
             srtp: None,
             data_parameters: parameters.data,
             data: None,

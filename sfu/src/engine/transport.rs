@@ -53,20 +53,30 @@ impl Engine {
         Ok(())
     }
 
-    /// Takes a DTLS datagram.
+    /// Takes a DTLS datagram: at once if it is data, later if it is of a handshake.
     pub(super) fn receive_dtls(&mut self, now: Instant, path: Path, datagram: &[u8]) {
         let Some(key) = self.directory.at(path.remote) else {
             self.counters.drop(DropReason::UnknownAddress);
             return;
         };
+        let peer = self.peers.get(key);
+        if peer.is_some_and(|peer| peer.srtp.is_some() && peer.backlog.is_empty()) {
+            self.handle_dtls(now, key, datagram);
+        } else if let Err(reason) = self.defer_handshake(now, key, datagram) {
+            self.counters.drop(reason);
+        }
+    }
+
+    /// Hands a datagram to a peer's DTLS. `false`: the peer is gone.
+    pub(super) fn handle_dtls(&mut self, now: Instant, key: PeerKey, datagram: &[u8]) -> bool {
         let Some(dtls) = self.dtls_of(key) else {
-            return;
+            return self.peers.contains_key(key);
         };
         let outcome = dtls.handle_datagram(now, datagram);
         if outcome.is_err() {
             self.counters.drop(DropReason::DtlsRejected);
         }
-        self.after_dtls(now, key, outcome);
+        self.after_dtls(now, key, outcome)
     }
 
     /// Serves the transport's timers. `false`: the peer is gone.

@@ -35,6 +35,12 @@ pub struct WorkerStatistics {
     pub cpu: Duration,
     /// How long each turn took, in microseconds.
     pub turn_microseconds: Histogram,
+    /// How long media packets were in the worker's hands, in microseconds: from when the first packet
+    /// of a turn was taken in until the last had been handed to the kernel. Every packet of the turn
+    /// counts with that time, so it is rather too long than too short.
+    pub forward_microseconds: Histogram,
+    /// How often packets were held back for company.
+    pub gathered: GatherTally,
     /// What it received.
     pub received: ReceiveTally,
     /// What it sent.
@@ -53,6 +59,15 @@ pub struct WorkerStatistics {
     pub events_waiting: usize,
     /// Data messages dropped because the control plane is behind.
     pub lost_messages: u64,
+}
+
+/// Waiting for more packets under load, so that they leave in fewer and longer runs.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct GatherTally {
+    /// How often.
+    pub waits: u64,
+    /// How long in all.
+    pub waited: Duration,
 }
 
 /// What one worker has received.
@@ -100,12 +115,18 @@ impl Histogram {
     /// Adds a value.
     #[inline]
     pub fn record(&mut self, value: u64) {
+        self.record_many(value, 1);
+    }
+
+    /// Adds the same value so many times.
+    #[inline]
+    pub fn record_many(&mut self, value: u64, times: u64) {
         let power = value
             .clamp(1, 1 << Self::BUCKETS)
             .next_power_of_two()
             .trailing_zeros() as usize;
-        self.counts[power.min(Self::BUCKETS - 1)] += 1;
-        self.sum = self.sum.saturating_add(value);
+        self.counts[power.min(Self::BUCKETS - 1)] += times;
+        self.sum = self.sum.saturating_add(value.saturating_mul(times));
     }
 
     /// The sum of all values.
@@ -227,6 +248,16 @@ mod tests {
             assert_eq!(counted, [(bound, 1)], "{value}");
             assert_eq!((histogram.sum(), histogram.count()), (value, 1));
         }
+    }
+
+    #[test]
+    fn a_value_of_many_counts_as_often() {
+        let (mut one_by_one, mut at_once) = (Histogram::default(), Histogram::default());
+        (0..7).for_each(|_| one_by_one.record(300));
+        at_once.record_many(300, 7);
+        at_once.record_many(9, 0);
+        assert_eq!(at_once, one_by_one);
+        assert_eq!((at_once.sum(), at_once.count()), (2_100, 7));
     }
 
     #[test]

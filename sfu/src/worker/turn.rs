@@ -4,8 +4,8 @@
 //! engine has to send. How much it takes in is bounded, so that nothing waits behind a flood of
 //! something else; what is left is taken by the next turn, which then does not wait. Nothing waits for
 //! company either: at low load each datagram has a turn of its own, and under load turns grow by
-//! themselves, because more arrives while one is under way. The clock is read once a turn, and once
-//! more if it slept.
+//! themselves, because more arrives while one is under way. The clock is read once a turn, once
+//! more if it slept and once more before what was due is done.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -31,6 +31,8 @@ pub(super) struct Worker {
     sender: Sender,
     batch: SendBatch,
     left: Left,
+    /// Media packets sent before this turn.
+    sent_before: u64,
     statistics: WorkerStatistics,
 }
 
@@ -69,6 +71,7 @@ impl Worker {
                 rung: Rung::default(),
                 readable: Readable::UNKNOWN,
             },
+            sent_before: 0,
             statistics,
         }
     }
@@ -79,7 +82,7 @@ impl Worker {
         let mut now = Instant::now();
         while !self.links.doorbell.is_stopping() {
             self.turn(now);
-            let end = Instant::now();
+            let end = self.note_forwarded(now);
             self.account(end.duration_since(now), end);
             now = if self.wait(end) { Instant::now() } else { end };
         }
@@ -96,14 +99,21 @@ impl Worker {
 
     fn turn(&mut self, now: Instant) {
         let took_in = self.take_in(now);
-        if self.engine.next_deadline().is_some_and(|due| due <= now) {
-            self.engine.handle_deadline(now);
-        } else if !took_in {
-            self.links.outbox.retry(now);
-            return;
+        if took_in {
+            self.give_out(now);
         }
-        self.give_out(now);
-        self.links.board.changed(now);
+        // Handshakes and reports are not as urgent as what has just been received.
+        let due = self.engine.next_deadline().is_some_and(|due| due <= now);
+        if due {
+            self.note_forwarded(now);
+            self.engine.handle_deadline(now);
+            self.give_out(now);
+        }
+        if took_in || due {
+            self.links.board.changed(now);
+        } else {
+            self.links.outbox.retry(now);
+        }
     }
 
     /// Hands to the engine what has come. `false`: nothing has.
@@ -223,12 +233,23 @@ impl Worker {
         }
     }
 
+    /// Notes how long what was sent just now has taken since it was taken in. Returns the time.
+    fn note_forwarded(&mut self, taken_in: Instant) -> Instant {
+        let now = Instant::now();
+        let sent = self.engine.counters().sent_packets;
+        self.statistics.forward_microseconds.record_many(
+            microseconds(now.duration_since(taken_in)),
+            sent - self.sent_before,
+        );
+        self.sent_before = sent;
+        now
+    }
+
     /// Notes how long a turn took, and publishes if that is due.
     fn account(&mut self, took: Duration, now: Instant) {
         self.statistics.turns += 1;
         self.statistics.awake += took;
-        let microseconds = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        self.statistics.turn_microseconds.record(microseconds);
+        self.statistics.turn_microseconds.record(microseconds(took));
         if self.links.board.due().is_some_and(|due| due <= now) {
             let snapshot = self.snapshot();
             self.links.board.publish(now, snapshot);
@@ -264,6 +285,10 @@ impl Worker {
         self.left.readable = wait(&self.links.doorbell, self.links.sockets.as_slice(), timeout);
         true
     }
+}
+
+fn microseconds(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 fn batch_for(segmentation: Segmentation) -> SendBatch {
