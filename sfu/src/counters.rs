@@ -21,6 +21,8 @@ pub struct Counters {
     pub rtx_received_packets: u64,
     /// Retransmissions sent to subscribers.
     pub rtx_sent_packets: u64,
+    /// Packets of padding sent to subscribers to probe their path.
+    pub probe_packets: u64,
     /// Sequence numbers that subscribers asked for again.
     pub nack_received: u64,
     /// Sequence numbers that we asked publishers for.
@@ -46,6 +48,7 @@ impl Default for Counters {
             padding_sent_bytes: 0,
             rtx_received_packets: 0,
             rtx_sent_packets: 0,
+            probe_packets: 0,
             nack_received: 0,
             nack_sent: 0,
             keyframe_requests_received: 0,

@@ -19,6 +19,7 @@ mod import;
 mod media_path;
 mod peer;
 pub mod pipe;
+mod probing;
 pub(crate) mod reports;
 mod route;
 mod transport;
@@ -78,6 +79,8 @@ pub struct EngineConfig {
 /// pipe batch or [`next_deadline`](Self::next_deadline). `now` never goes backwards.
 pub struct Engine {
     config: EngineConfig,
+    /// The time of the last input; packets leave at the end of its turn.
+    now: Instant,
     rng: SmallRng,
     counters: Counters,
 
@@ -117,6 +120,7 @@ impl Engine {
     /// An engine without peers.
     pub fn new(config: EngineConfig) -> Self {
         Self {
+            now: config.clock.taken_at(),
             rng: SmallRng::seed_from_u64(config.seed),
             counters: Counters::default(),
             directory: Directory::default(),
@@ -140,6 +144,7 @@ impl Engine {
 
     /// Takes one received datagram; it is decrypted in place.
     pub fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
+        self.now = now;
         match Protocol::of(datagram) {
             Some(Protocol::Rtp) => self.receive_rtp(now, path, datagram),
             Some(Protocol::Rtcp) => self.receive_rtcp(now, path, datagram),
@@ -153,6 +158,7 @@ impl Engine {
     /// What it does may take longer than forwarding a packet, so it is best called when what was
     /// received has been sent.
     pub fn handle_deadline(&mut self, now: Instant) {
+        self.now = now;
         self.deadlines.begin(now);
         while let Some((popped, timer)) = self.deadlines.pop(now) {
             match timer {
@@ -216,6 +222,7 @@ impl Engine {
         if self.serve_transport(now, key) {
             self.send_transport_feedback(now, key);
             self.send_reports(now, key);
+            self.watch_path(now, key);
             self.schedule_peer(key);
         }
     }

@@ -5,6 +5,7 @@
 //! crate and knows this one through [`control`]. `ARCHITECTURE.md` has the picture.
 
 pub(crate) mod capture_clock;
+pub(crate) mod congestion;
 pub mod control;
 pub mod counters;
 pub mod demux;

@@ -2,6 +2,7 @@
 //!
 //! It does not know rooms, nor how a track came to be; it reads cached packets and decides.
 
+pub(crate) mod bwe;
 pub(crate) mod downlink;
 pub(crate) mod forwarder;
 pub(crate) mod history;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 /// Who may use whom, besides itself.
 const ALLOWED: &[(&str, &str)] = &[
     ("capture_clock", ""),
+    ("congestion", ""),
     (
         "control",
         "counters drop_reason engine id parameters room sdp transport worker",
@@ -23,7 +24,7 @@ const ALLOWED: &[(&str, &str)] = &[
     ("parameters", ""),
     (
         "publish",
-        "capture_clock drop_reason id key parameters rate_window",
+        "capture_clock congestion drop_reason id key parameters rate_window",
     ),
     ("rate_window", ""),
     // Rooms do not know packets: of the engine they see commands and events.
@@ -31,7 +32,10 @@ const ALLOWED: &[(&str, &str)] = &[
     ("sdp", "id parameters"),
     ("send_batch", ""),
     // A forwarder reads the packets that `publish` has cached.
-    ("subscribe", "drop_reason key parameters publish transport"),
+    (
+        "subscribe",
+        "congestion drop_reason key parameters publish rate_window transport",
+    ),
     ("transport", "drop_reason parameters send_batch"),
     (
         "worker",

@@ -1,6 +1,11 @@
 //! Walking an RTCP compound packet (RFC 3550 §6.1, reduced-size allowed as in RFC 5506) without
 //! allocating. What the packets say, and building them, is left to an RTCP library: this finds
-//! where each begins and ends, so that one malformed packet does not spoil those before it.
+//! where each begins and ends, so that one malformed packet does not spoil those before it. Only
+//! [transport-wide feedback](TransportFeedback), which is most of what comes, is read here.
+
+mod transport_feedback;
+
+pub use transport_feedback::{TransportFeedback, TransportStatus, TransportStatuses};
 
 /// One packet of a compound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 //! with the server is shown elsewhere.
 
 pub mod answer;
+mod arrivals;
 pub mod clock;
 pub mod dialect;
 pub mod dtls;
@@ -27,12 +28,14 @@ use rand::{Rng, SeedableRng};
 use rtc::shared::marshal::Unmarshal;
 use rtp::Packet;
 use sfu::parameters::{IceCredentials, MediaKind};
-use sfu_rtp::NtpTime;
+use sfu_rtp::extension::TransportSequence;
+use sfu_rtp::{ExtensionKind, NtpTime};
 
 use crate::media::Label;
 use crate::oracle::{Oracle, Promise, Transit, Witness};
-use crate::person::Person;
+use crate::person::{PathFeedback, Person};
 use answer::Answer;
+use arrivals::Arrivals;
 use clock::ClientClock;
 use dialect::Dialect;
 use dtls::{ClientCertificate, DtlsClient, DtlsEvent};
@@ -84,6 +87,7 @@ pub struct Client {
     senders: Vec<Sender>,
     numbers: TransportNumbers,
     transport_reports: TransportReports,
+    arrivals: Arrivals,
     oracle: Oracle,
     slots: Vec<SlotFeedback>,
     report_ssrc: u32,
@@ -142,6 +146,7 @@ impl Client {
             senders,
             numbers: TransportNumbers::new(&mut rng),
             transport_reports: TransportReports::default(),
+            arrivals: Arrivals::new(witness.start()),
             oracle: Oracle::new(witness),
             slots: Vec::new(),
             report_ssrc: rng.random(),
@@ -228,12 +233,13 @@ impl Client {
         self.pump(now);
     }
 
-    /// Takes a datagram.
-    pub fn handle_datagram(&mut self, transit: Transit, from: SocketAddr, datagram: &[u8]) {
+    /// Takes a datagram. `false`: it came before the keys, having overtaken the handshake's end, and is lost.
+    pub fn handle_datagram(&mut self, transit: Transit, from: SocketAddr, datagram: &[u8]) -> bool {
         let expected = self.ice.as_ref().map(IceAgent::server);
         if !self.running || expected != Some(from) {
-            return;
+            return true;
         }
+        let is_early = self.srtp.is_none();
         match datagram {
             [0..=3, ..] => self.handle_stun(transit.at, datagram),
             [20..=63, ..] => self.handle_dtls(transit.at, datagram),
@@ -246,6 +252,7 @@ impl Client {
             ),
         }
         self.pump(transit.at);
+        !is_early
     }
 
     /// Does what is due.
@@ -274,6 +281,7 @@ impl Client {
             media.filter(|_| connected),
             missing.min(),
             self.next_report,
+            self.arrivals.next_at(),
         ]
         .into_iter()
         .flatten()
@@ -453,8 +461,16 @@ impl Client {
             Ok(packet) => packet,
             Err(error) => object(&format_args!("a packet does not parse: {error}")),
         };
-        let (slot, accepted) = self.oracle.on_packet(transit, &packet);
-        self.slots[slot].on_packet(transit.at, accepted);
+        let number = transport_number(self.person.dialect, &packet);
+        if let Some(number) =
+            number.filter(|_| self.person.path_feedback == PathFeedback::Transport)
+            && let Err(sentence) = self.arrivals.record(transit.at, number)
+        {
+            object(&sentence);
+        }
+        if let Some((slot, accepted)) = self.oracle.on_packet(transit, &packet) {
+            self.slots[slot].on_packet(transit.at, accepted);
+        }
     }
 
     fn send_media(&mut self, packets: Vec<Vec<u8>>) {
@@ -499,6 +515,17 @@ impl Client {
             self.send_feedback(now);
         }
     }
+}
+
+/// The transport-wide number of a packet, if it has one.
+fn transport_number(dialect: Dialect, packet: &Packet) -> Option<u16> {
+    // Within a bundle an id means the same everywhere.
+    let extensions = dialect.extensions(MediaKind::Video);
+    let (id, _) = extensions
+        .iter()
+        .find(|(_, kind)| *kind == ExtensionKind::TransportSequence)?;
+    let value = packet.header.get_extension(*id)?;
+    TransportSequence::parse(&value).map(|TransportSequence(number)| number)
 }
 
 fn credentials(rng: &mut SmallRng) -> IceCredentials {

@@ -96,15 +96,16 @@ impl Oracle {
         }
     }
 
-    /// Takes a decrypted RTP packet. Returns the slot that it belongs to, and what it is there.
-    pub fn on_packet(&mut self, transit: Transit, packet: &Packet) -> (usize, Accepted) {
+    /// Takes a decrypted RTP packet. Returns the slot that it belongs to, and what it is there; `None` for
+    /// padding, which may come where retransmissions do.
+    pub fn on_packet(&mut self, transit: Transit, packet: &Packet) -> Option<(usize, Accepted)> {
         let ssrc = packet.header.ssrc;
         let Some(&(index, rtx)) = self.streams.get(&ssrc) else {
             let sentence = format_args!("media came on SSRC {ssrc}, which no answer announces");
             self.witness.object(transit.at, "", sentence);
         };
-        let accepted = self.slots[index].on_packet(&self.witness, transit, packet, rtx);
-        (index, accepted)
+        let accepted = self.slots[index].on_packet(&self.witness, transit, packet, rtx)?;
+        Some((index, accepted))
     }
 
     /// Takes a sender report.

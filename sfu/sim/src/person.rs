@@ -17,6 +17,8 @@ pub struct Person {
     pub dialect: Dialect,
     /// The SRTP profiles that its browser offers.
     pub protection: Protection,
+    /// What it tells of how packets reach it.
+    pub path_feedback: PathFeedback,
     /// Whether it takes part with the library's peer connection instead of a synthetic client.
     pub library: bool,
     /// Whether its offer names the fingerprint of another certificate than its own.
@@ -48,6 +50,15 @@ pub enum Protection {
     Sha1Only,
 }
 
+/// What a client tells of the path to it.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum PathFeedback {
+    /// When each packet arrived, as all browsers do.
+    Transport,
+    /// Nothing, although it has agreed to.
+    None,
+}
+
 /// A track to publish.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Source {
@@ -76,6 +87,7 @@ impl Person {
         Self {
             dialect: Dialect::Chromium,
             protection: Protection::Both,
+            path_feedback: PathFeedback::Transport,
             library: false,
             lies_about_certificate: false,
             sources: Vec::new(),
@@ -215,6 +227,15 @@ impl Person {
     pub fn sha1_only(self) -> Self {
         Self {
             protection: Protection::Sha1Only,
+            ..self
+        }
+    }
+
+    /// This, telling nothing of the path to it.
+    #[must_use]
+    pub fn without_path_feedback(self) -> Self {
+        Self {
+            path_feedback: PathFeedback::None,
             ..self
         }
     }

@@ -84,7 +84,7 @@ fn a_viewer_costs_little_and_leaves_nothing_behind() {
         (
             "a camera of 3 Mbit/s",
             Person::nobody().camera(3_000_000),
-            64_000,
+            72_000,
         ),
     ];
     for (what, publisher, allowed) in cases {

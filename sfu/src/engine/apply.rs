@@ -22,6 +22,7 @@ use crate::subscribe::slot::Slot;
 impl Engine {
     /// Applies one command.
     pub fn handle_command(&mut self, now: Instant, command: Command) {
+        self.now = now;
         match command {
             Command::AddPeer { peer, parameters } => self.add_peer(now, peer, &parameters),
             Command::UpdatePeer { peer, parameters } => self.update_peer(now, peer, &parameters),
@@ -61,7 +62,7 @@ impl Engine {
         self.directory.add_peer(id, key);
         self.directory.add_ufrag(&parameters.ice.local.ufrag, key);
         for media in &parameters.slots {
-            self.add_slot(key, media);
+            self.add_slot(now, key, media);
         }
         self.schedule_peer(key);
     }
@@ -91,13 +92,13 @@ impl Engine {
         for track in ended_tracks {
             self.remove_track(track);
         }
-        self.update_slots(key, parameters);
+        self.update_slots(now, key, parameters);
         self.start_data(now, key);
         self.schedule_peer(key);
     }
 
     /// Adds, changes and removes slots so that they are what was negotiated.
-    fn update_slots(&mut self, key: PeerKey, parameters: &PeerParameters) {
+    fn update_slots(&mut self, now: Instant, key: PeerKey, parameters: &PeerParameters) {
         let Some(peer) = self.peers.get_mut(key) else {
             return;
         };
@@ -106,18 +107,21 @@ impl Engine {
             self.remove_slot(slot);
         }
         for media in &parameters.slots {
-            let known = self
-                .peers
-                .get(key)
-                .and_then(|peer| peer.downlink.slot_with_mid(media.mid));
+            let Some(peer) = self.peers.get_mut(key) else {
+                return;
+            };
+            let known = peer.downlink.slot_with_mid(media.mid);
             match known.and_then(|slot| self.slots.get_mut(slot)) {
-                Some(slot) => slot.update(media),
-                None => self.add_slot(key, media),
+                Some(slot) => {
+                    slot.update(media);
+                    peer.downlink.update_estimator(now, media);
+                }
+                None => self.add_slot(now, key, media),
             }
         }
     }
 
-    fn add_slot(&mut self, key: PeerKey, media: &SlotMedia) {
+    fn add_slot(&mut self, now: Instant, key: PeerKey, media: &SlotMedia) {
         let first = (
             self.rng.random_range(0..FIRST_SEQUENCE_LIMIT),
             RtpTime::new(self.rng.random()),
@@ -125,8 +129,7 @@ impl Engine {
         );
         let slot = self.slots.insert(Slot::new(key, media, first));
         if let Some(peer) = self.peers.get_mut(key) {
-            peer.downlink
-                .add_slot(media.mid, media.ssrc, media.rtx_ssrc, slot);
+            peer.downlink.add_slot(now, media, slot);
         }
     }
 

@@ -1,4 +1,5 @@
-//! RTCP that peers send (RFC 3550 §6, RFC 4585, RFC 5104): reports, NACK, keyframe requests.
+//! RTCP that peers send (RFC 3550 §6, RFC 4585, RFC 5104): reports, NACK, keyframe requests, and what
+//! the estimate of a path is made of.
 //!
 //! Each packet of a compound is read by itself, so that one we do not know does not cost the others.
 
@@ -6,11 +7,13 @@ use std::time::Instant;
 
 use rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
 use rtcp::receiver_report::ReceiverReport;
 use rtcp::reception_report::ReceptionReport;
 use rtcp::sender_report::SenderReport;
 use rtcp::transport_feedbacks::transport_layer_nack::TransportLayerNack;
-use sfu_rtp::{NtpTime, RtpTime, Ssrc};
+use sfu_rtp::rtcp::TransportFeedback;
+use sfu_rtp::{Bitrate, NtpTime, RtpTime, Ssrc};
 
 use super::Engine;
 use super::pipe::Notice;
@@ -47,7 +50,11 @@ impl Engine {
         let compound = packet.get(..len).ok_or(DropReason::RtcpMalformed)?;
         let mut packets = sfu_rtp::rtcp::packets(compound);
         for packet in packets.by_ref() {
-            self.apply_rtcp_packet(now, key, packet.bytes)?;
+            if (packet.packet_type, packet.count) == TransportFeedback::PACKET {
+                self.on_transport_feedback(now, key, packet.body)?;
+            } else {
+                self.apply_rtcp_packet(now, key, packet.bytes)?;
+            }
         }
         if packets.rest().is_empty() {
             Ok(())
@@ -78,9 +85,37 @@ impl Engine {
                 for entry in &fir.fir {
                     self.on_keyframe_request(now, key, Ssrc::new(entry.ssrc));
                 }
+            } else if let Some(remb) = packet.downcast_ref::<ReceiverEstimatedMaximumBitrate>() {
+                self.on_remb(key, Bitrate::from_bps(remb.bitrate as u64));
             }
         }
         Ok(())
+    }
+
+    /// A subscriber says when each packet has reached it.
+    fn on_transport_feedback(
+        &mut self,
+        now: Instant,
+        key: PeerKey,
+        body: &[u8],
+    ) -> Result<(), DropReason> {
+        let report = TransportFeedback::parse(body).ok_or(DropReason::RtcpMalformed)?;
+        if let Some(peer) = self.peers.get_mut(key)
+            && let Some(estimator) = &mut peer.downlink.estimator
+        {
+            estimator.on_feedback(now, peer.round_trip.estimate(), &report);
+            self.continue_probe(now, key);
+        }
+        Ok(())
+    }
+
+    /// A subscriber says what it believes its path to carry.
+    fn on_remb(&mut self, key: PeerKey, estimate: Bitrate) {
+        if let Some(peer) = self.peers.get_mut(key)
+            && let Some(estimator) = &mut peer.downlink.estimator
+        {
+            estimator.on_remb(estimate);
+        }
     }
 
     /// A publisher says which RTP timestamp its stream had at which time of its clock.

@@ -12,16 +12,18 @@
 
 use std::time::Instant;
 
+use sfu_rtp::extension::AbsSendTime;
 use sfu_rtp::{RtpHeader, rtx};
 
 use super::peer::Peer;
+use super::probing::write_padding;
 use super::{Engine, Slots, Timer};
 use crate::drop_reason::DropReason;
 use crate::publish::Tracks;
 use crate::publish::track::{Received, Refusal};
 use crate::send_batch::{MAX_DATAGRAM_BYTES, Path, SendBatch};
-use crate::subscribe::downlink::Pending;
-use crate::subscribe::rewrite::{self, Writing};
+use crate::subscribe::downlink::{Downlink, Pending};
+use crate::subscribe::rewrite::{self, Departure, Writing};
 
 impl Engine {
     /// Takes an SRTP packet through to the decisions of the slots.
@@ -120,10 +122,15 @@ impl Engine {
 
     /// Writes and encrypts what the slots have decided. `true`: the batch is full, there is more.
     pub(super) fn write_pending(&mut self, batch: &mut SendBatch) -> bool {
+        let leaving = Leaving {
+            now: self.now,
+            time: AbsSendTime::from_ntp(self.config.clock.ntp(self.now)),
+        };
         while let Some(&peer_key) = self.touched.last() {
             if let Some(peer) = self.peers.get_mut(peer_key) {
                 while let Some(pending) = peer.downlink.next().copied() {
-                    match write_packet(peer, &mut self.slots, &self.tracks, &pending, batch) {
+                    let (slots, tracks) = (&mut self.slots, &self.tracks);
+                    match write_packet(leaving, peer, slots, tracks, &pending, batch) {
                         Ok(len) => {
                             self.counters.sent_packets += 1;
                             self.counters.sent_bytes += len as u64;
@@ -134,6 +141,20 @@ impl Engine {
                     }
                     peer.downlink.advance();
                 }
+                while peer.downlink.padding(self.now) > 0 {
+                    match write_padding(leaving, peer, &mut self.slots, batch) {
+                        Ok(len) => {
+                            self.counters.probe_packets += 1;
+                            self.counters.sent_bytes += len as u64;
+                        }
+                        Err(Unwritten::BatchFull) => return true,
+                        Err(Unwritten::Dropped(_)) => break,
+                    }
+                }
+                if let Some(at) = peer.downlink.next_deadline() {
+                    let timer = Timer::Peer(peer_key);
+                    self.deadlines.advance(timer, &mut peer.due, at);
+                }
                 peer.touched = false;
             }
             self.touched.pop();
@@ -142,8 +163,26 @@ impl Engine {
     }
 }
 
+/// When packets leave.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Leaving {
+    pub(super) now: Instant,
+    time: AbsSendTime,
+}
+
+impl Leaving {
+    /// What the next packet to a peer says of it.
+    #[inline]
+    pub(super) fn departure(self, downlink: &Downlink) -> Departure {
+        Departure {
+            number: downlink.next_number(),
+            time: self.time,
+        }
+    }
+}
+
 /// Why a packet was not written.
-enum Unwritten {
+pub(super) enum Unwritten {
     /// There is no room in this batch; try again with the next.
     BatchFull,
     Dropped(DropReason),
@@ -158,6 +197,7 @@ impl From<DropReason> for Unwritten {
 /// Rewrites and encrypts one packet, straight into the batch. Returns its length on the wire.
 #[inline]
 fn write_packet(
+    leaving: Leaving,
     peer: &mut Peer,
     slots: &mut Slots,
     tracks: &Tracks,
@@ -184,6 +224,7 @@ fn write_packet(
     let types = slot
         .payload_types(packet.meta.codec_index)
         .ok_or(DropReason::CodecNotNegotiated)?;
+    let numbered = slot.takes_numbers();
     let (outgoing, payload_type, rtx_sequence) = if pending.again {
         let payload_type = types.rtx.ok_or(DropReason::CodecNotNegotiated)?;
         let sequence = slot.next_rtx_sequence();
@@ -199,7 +240,9 @@ fn write_packet(
         payload_type,
         numbers: sent.numbers,
         rtx_sequence,
+        departure: leaving.departure(&peer.downlink),
     };
+    slot.last_timestamp = sent.numbers.timestamp;
     let written = rewrite::write(&packet, &writing, space).map_err(|_| DropReason::TooLarge)?;
 
     // Encrypt.
@@ -210,6 +253,9 @@ fn write_packet(
     if !pending.again {
         slot.statistics.on_sent(written.len - written.header_len);
         peer.downlink.budget.on_sent(len);
+    }
+    if numbered {
+        peer.downlink.on_sent(leaving.now, len);
     }
 
     // Batch.

@@ -17,6 +17,11 @@ impl WallClock {
         Self { at, ntp }
     }
 
+    /// When the readings were taken.
+    pub(super) fn taken_at(&self) -> Instant {
+        self.at
+    }
+
     /// The NTP time at `now`. Steps of the host's clock after the reading do not show, which is what
     /// receivers want: they only compare reports with each other.
     pub fn ntp(&self, now: Instant) -> NtpTime {

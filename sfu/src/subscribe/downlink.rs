@@ -1,10 +1,15 @@
 //! What one peer is sent: its slots, and the packets of this turn that wait to be written.
 
-use sfu_rtp::{Mid, Ssrc};
+use std::time::Instant;
 
+use sfu_rtp::extension::TransportSequence;
+use sfu_rtp::{Bitrate, ExtensionKind, Mid, Ssrc};
+
+use super::bwe::Estimator;
 use super::retransmit::RetransmitBudget;
 use super::slot::Sent;
 use crate::key::SlotKey;
+use crate::parameters::SlotMedia;
 
 /// The sending side of one peer.
 #[derive(Debug)]
@@ -14,6 +19,8 @@ pub(crate) struct Downlink {
     pending: Vec<Pending>,
     written: usize,
     pub(crate) budget: RetransmitBudget,
+    /// Present once a slot was negotiated on which the peer tells how packets reach it.
+    pub(crate) estimator: Option<Box<Estimator>>,
 }
 
 /// The names of a slot on the wire.
@@ -41,16 +48,79 @@ impl Downlink {
             pending: Vec::new(),
             written: 0,
             budget: RetransmitBudget::new(),
+            estimator: None,
         }
     }
 
-    pub(crate) fn add_slot(&mut self, mid: Mid, ssrc: Ssrc, rtx_ssrc: Option<Ssrc>, key: SlotKey) {
+    pub(crate) fn add_slot(&mut self, now: Instant, media: &SlotMedia, key: SlotKey) {
         self.slots.push(SlotName {
-            mid,
-            ssrc,
-            rtx_ssrc,
+            mid: media.mid,
+            ssrc: media.ssrc,
+            rtx_ssrc: media.rtx_ssrc,
             key,
         });
+        self.update_estimator(now, media);
+    }
+
+    /// Takes over what was negotiated of feedback about the path, be it anew.
+    pub(crate) fn update_estimator(&mut self, now: Instant, media: &SlotMedia) {
+        let numbered = media
+            .extensions
+            .id_of(ExtensionKind::TransportSequence)
+            .is_some();
+        let mut feedback = media.codecs.iter().map(|codec| codec.feedback);
+        let tells = feedback.any(|kind| kind.remb || kind.transport_cc);
+        // Where numbers were agreed on, they must count.
+        if tells || numbered {
+            let estimator = self
+                .estimator
+                .get_or_insert_with(|| Box::new(Estimator::new(now)));
+            if media.rtx_ssrc.is_some() && numbered {
+                estimator.allow_probes(true);
+            }
+        }
+    }
+
+    /// What the path to the peer is believed to carry, all slots and retransmissions together, without IP and
+    /// UDP headers. `None` while there is nothing to judge by: the peer's feedback was not agreed on, or does
+    /// not come. It may be below a running stream's rate for a second after a burst of delay.
+    #[allow(dead_code, reason = "layers are not chosen by it yet")]
+    pub(crate) fn estimate(&self) -> Option<Bitrate> {
+        self.estimator.as_ref()?.estimate()
+    }
+
+    /// What all slots together could use if it fitted. While that is more than the estimate, the path is probed.
+    #[allow(dead_code, reason = "nothing is wanted yet beyond what flows")]
+    pub(crate) fn want(&mut self, wanted: Bitrate) {
+        if let Some(estimator) = &mut self.estimator {
+            estimator.want(wanted);
+        }
+    }
+
+    /// The transport-wide number of the next packet that carries one.
+    #[inline]
+    pub(crate) fn next_number(&self) -> TransportSequence {
+        let estimator = self.estimator.as_ref();
+        TransportSequence(estimator.map_or(0, |estimator| estimator.next_number()))
+    }
+
+    /// A packet with the next number leaves.
+    #[inline]
+    pub(crate) fn on_sent(&mut self, now: Instant, bytes: usize) {
+        if let Some(estimator) = &mut self.estimator {
+            estimator.on_sent(now, bytes);
+        }
+    }
+
+    /// When a probe goes on.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.estimator.as_ref()?.padding_at()
+    }
+
+    /// How many bytes of padding are to be sent now.
+    pub(crate) fn padding(&self, now: Instant) -> usize {
+        let estimator = self.estimator.as_ref();
+        estimator.map_or(0, |estimator| estimator.padding(now))
     }
 
     /// Forgets the slots whose MID `keep` refuses, and returns them.

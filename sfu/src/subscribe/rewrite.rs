@@ -2,6 +2,7 @@
 //! ids renumbered. Encryption comes after, in the same place.
 
 use arrayvec::ArrayVec;
+use sfu_rtp::extension::{AbsSendTime, TransportSequence};
 use sfu_rtp::rtx::{ORIGINAL_SEQUENCE_LEN, write_original_sequence};
 use sfu_rtp::{
     ExtensionElement, ExtensionKind, ExtensionMap, HeaderWriter, Mid, PayloadType, RtpError,
@@ -23,6 +24,32 @@ pub(crate) struct Writing<'a> {
     pub(crate) numbers: Numbers,
     /// The RTX stream's own sequence number, if this is a retransmission on it (RFC 4588).
     pub(crate) rtx_sequence: Option<u16>,
+    pub(crate) departure: Departure,
+}
+
+/// What a packet says of its leaving, for the receiver to measure the path by.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Departure {
+    /// The next number of all that the peer is sent.
+    pub(crate) number: TransportSequence,
+    /// For receivers that take no number.
+    pub(crate) time: AbsSendTime,
+}
+
+impl Departure {
+    /// The extension that this receiver takes, if any, and whether it is the number. Of the two the number
+    /// is better, and four bytes are enough.
+    #[inline]
+    fn element(self, extensions: &ExtensionMap, value: &mut [u8; 3]) -> Option<(u8, usize)> {
+        if let Some(id) = extensions.id_of(ExtensionKind::TransportSequence) {
+            let [b0, b1] = self.number.to_bytes();
+            *value = [b0, b1, 0];
+            return Some((id, 2));
+        }
+        let id = extensions.id_of(ExtensionKind::AbsSendTime)?;
+        *value = self.time.to_bytes();
+        Some((id, 3))
+    }
 }
 
 /// The lengths of what was written.
@@ -49,8 +76,16 @@ pub(crate) fn write(
     writing: &Writing<'_>,
     out: &mut [u8],
 ) -> Result<Written, RtpError> {
-    let mut elements: ArrayVec<ExtensionElement<'_>, { MAX_FORWARDED_EXTENSIONS + 1 }> =
+    let mut departure = [0; 3];
+    let mut elements: ArrayVec<ExtensionElement<'_>, { MAX_FORWARDED_EXTENSIONS + 2 }> =
         ArrayVec::new();
+    if let Some((id, len)) = writing
+        .departure
+        .element(writing.extensions, &mut departure)
+    {
+        let value = &departure[..len];
+        elements.push(ExtensionElement { id, value });
+    }
     if let Some(mid) = &writing.mid
         && let Some(id) = writing.extensions.id_of(ExtensionKind::Mid)
     {
@@ -95,6 +130,55 @@ pub(crate) fn write(
     Ok(Written { header_len, len })
 }
 
-/// A fixed header, an extension block's head, a MID in the two-byte form, the RTX prefix, and the second
-/// byte that each forwarded element needs if the block must go over to the two-byte form.
-const HEADER_ALLOWANCE: usize = RtpHeader::FIXED_LEN + 4 + 18 + 2 + MAX_FORWARDED_EXTENSIONS + 3;
+/// Writes a packet of `padding` bytes of nothing but padding (RFC 3550 §5.1), at least 1, to the start of `out`.
+///
+/// # Errors
+/// If `out` is too short.
+pub(crate) fn write_padding(
+    writing: &Writing<'_>,
+    padding: u8,
+    out: &mut [u8],
+) -> Result<Written, RtpError> {
+    let mut departure = [0; 3];
+    let mut elements: ArrayVec<ExtensionElement<'_>, 2> = ArrayVec::new();
+    if let Some((id, len)) = writing
+        .departure
+        .element(writing.extensions, &mut departure)
+    {
+        let value = &departure[..len];
+        elements.push(ExtensionElement { id, value });
+    }
+    if let Some(mid) = &writing.mid
+        && let Some(id) = writing.extensions.id_of(ExtensionKind::Mid)
+    {
+        let value = mid.as_bytes();
+        elements.push(ExtensionElement { id, value });
+    }
+    let header = HeaderWriter {
+        marker: false,
+        padding: true,
+        payload_type: writing.payload_type,
+        sequence: writing.rtx_sequence.unwrap_or(writing.numbers.sequence),
+        timestamp: writing.numbers.timestamp,
+        ssrc: writing.ssrc,
+    };
+    let header_len = header.write(&elements, out)?;
+    let len = header_len + usize::from(padding.max(1));
+    let available = out.len();
+    let payload = out
+        .get_mut(header_len..len)
+        .ok_or(RtpError::BufferTooShort {
+            needed: len,
+            available,
+        })?;
+    payload.fill(0);
+    if let Some(count) = payload.last_mut() {
+        *count = padding.max(1);
+    }
+    Ok(Written { header_len, len })
+}
+
+/// A fixed header, an extension block's head, a MID and a departure in the two-byte form, the RTX prefix, and
+/// the second byte that each forwarded element needs if the block must go over to the two-byte form.
+pub(crate) const HEADER_ALLOWANCE: usize =
+    RtpHeader::FIXED_LEN + 4 + 18 + 5 + 2 + MAX_FORWARDED_EXTENSIONS + 3;

@@ -1,7 +1,7 @@
 //! A slot: one recvonly transceiver of a client, a fixed outgoing stream for the life of its connection.
 
 use arrayvec::ArrayVec;
-use sfu_rtp::{ExtensionMap, Mid, PayloadType, RtpTime, SeqNo, Ssrc};
+use sfu_rtp::{ExtensionKind, ExtensionMap, Mid, PayloadType, RtpTime, SeqNo, Ssrc};
 
 use super::forwarder::{Forwarder, Numbers};
 use super::history::History;
@@ -25,6 +25,8 @@ pub(crate) struct Slot {
     /// (RFC 7714 §8.4), and a repetition on the media stream would.
     pub(crate) rtx: Option<Outgoing>,
     rtx_sequence: u16,
+    /// That of the packet that was written last.
+    pub(crate) last_timestamp: RtpTime,
     /// The track it shows.
     pub(crate) track: Option<TrackKey>,
     /// For each codec of that track, the payload types that this slot has for it.
@@ -73,6 +75,7 @@ impl Slot {
             media: Outgoing::new(media.ssrc),
             rtx: media.rtx_ssrc.map(Outgoing::new),
             rtx_sequence: first.2,
+            last_timestamp: first.1,
             track: None,
             payload_types: ArrayVec::new(),
             forwarder: Forwarder::new(first.0, first.1, clock_rate_of(media.kind)),
@@ -131,6 +134,20 @@ impl Slot {
             .get(usize::from(codec_index))
             .copied()
             .flatten()
+    }
+
+    /// Whether its packets carry transport-wide numbers.
+    #[inline]
+    pub(crate) fn takes_numbers(&self) -> bool {
+        self.extensions
+            .id_of(ExtensionKind::TransportSequence)
+            .is_some()
+    }
+
+    /// The payload type under which padding can be sent on the RTX stream, whatever the slot shows.
+    pub(crate) fn padding_payload_type(&self) -> Option<PayloadType> {
+        let codecs = self.codecs.iter().filter(|_| self.rtx.is_some());
+        codecs.filter_map(|codec| codec.rtx).next()
     }
 
     /// The next sequence number of the RTX stream.

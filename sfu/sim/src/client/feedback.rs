@@ -130,6 +130,13 @@ impl Client {
         for packet in packets {
             self.send_compound(&[packet]);
         }
+        let media_ssrc = self.oracle.slots().first().map(|slot| slot.promise().ssrc);
+        let reports = self
+            .arrivals
+            .poll(now, self.report_ssrc, media_ssrc.unwrap_or_default());
+        for report in reports {
+            self.send_compound(&[Box::new(report)]);
+        }
         if self.next_report.is_some_and(|at| at <= now) {
             self.next_report = Some(now + REPORT_INTERVAL.mul_f64(self.rng.random_range(0.8..1.2)));
             self.send_reports(now);

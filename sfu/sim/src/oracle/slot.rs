@@ -47,6 +47,8 @@ pub struct SlotStatistics {
     pub recovered: u64,
     /// Retransmissions of what had arrived already.
     pub needless_retransmissions: u64,
+    /// Packets of padding on the stream of retransmissions.
+    pub padding: u64,
     /// Bytes of payload.
     pub bytes: u64,
     /// Sequence numbers asked for again.
@@ -132,7 +134,7 @@ impl SlotOracle {
         transit: Transit,
         packet: &Packet,
         rtx: bool,
-    ) -> Accepted {
+    ) -> Option<Accepted> {
         let object = |sentence: &dyn std::fmt::Display| -> ! {
             witness.object(transit.at, &self.promise.mid, sentence)
         };
@@ -142,6 +144,10 @@ impl SlotOracle {
         if rtx {
             self.rtx_numbers
                 .push((transit.at, packet.header.sequence_number));
+            if packet.header.padding && packet.payload.is_empty() {
+                self.statistics.padding += 1;
+                return None;
+            }
         }
         let (wire, payload) = match rtx {
             false => (packet.header.sequence_number, packet.payload.clone()),
@@ -170,11 +176,11 @@ impl SlotOracle {
                 object(&sentence);
             }
             self.statistics.needless_retransmissions += u64::from(rtx);
-            return Accepted {
+            return Some(Accepted {
                 sequence,
                 fresh: false,
                 retransmitted: rtx,
-            };
+            });
         }
         if let Err(sentence) = self.check_source(&record) {
             object(&sentence);
@@ -185,11 +191,11 @@ impl SlotOracle {
         self.highest = self.highest.max(Some(sequence));
         self.decoder.on_packet(transit.at, sequence, &stamp);
         self.records.insert(sequence, record);
-        Accepted {
+        Some(Accepted {
             sequence,
             fresh: true,
             retransmitted: rtx,
-        }
+        })
     }
 
     /// Takes a sender report. Returns where on the server's clock the slot's source captures, if that
@@ -269,7 +275,7 @@ impl SlotOracle {
                 "payload type {payload_type} was not negotiated here"
             ));
         }
-        if header.padding || packet.payload.is_empty() {
+        if !rtx && (header.padding || packet.payload.is_empty()) {
             return Err("a packet of padding".to_owned());
         }
         for extension in &header.extensions {

@@ -140,15 +140,16 @@ impl Crowd {
         (before, after)
     }
 
-    /// Hands a datagram to the client that it is addressed to. `false`: there is none.
+    /// Hands a datagram to the client that it is addressed to. `false`: there is none, or it cannot
+    /// be read.
     pub(super) fn handle_arrival(&mut self, transit: Transit, arrival: &Arrival) -> bool {
         let Some(&index) = self.by_address.get(&arrival.to) else {
             return false;
         };
         let device = &mut self.members[index].device;
-        device.handle_datagram(transit, arrival.from, &arrival.bytes);
+        let is_read = device.handle_datagram(transit, arrival.from, &arrival.bytes);
         self.touched.push(index);
-        true
+        is_read
     }
 
     /// Serves whoever is due. Returns whether anybody was.

@@ -36,10 +36,19 @@ impl Device {
         }
     }
 
-    pub(super) fn handle_datagram(&mut self, transit: Transit, from: SocketAddr, datagram: &[u8]) {
+    /// `false`: it could not be read.
+    pub(super) fn handle_datagram(
+        &mut self,
+        transit: Transit,
+        from: SocketAddr,
+        datagram: &[u8],
+    ) -> bool {
         match self {
             Self::Client(client) => client.handle_datagram(transit, from, datagram),
-            Self::Browser(browser) => browser.handle_datagram(transit, from, datagram),
+            Self::Browser(browser) => {
+                browser.handle_datagram(transit, from, datagram);
+                true
+            }
         }
     }
 

@@ -1,0 +1,296 @@
+//! What the path to one subscriber is believed to carry: send-side estimation by Google congestion control
+//! (draft-ietf-rmcat-gcc-02 and what libwebrtc has made of it) from transport-wide feedback, or what the
+//! receiver says itself (draft-alvestrand-rmcat-remb-03) if it knows no better.
+//!
+//! It decides neither what is sent nor when: the allocator reads the [estimate](Estimator::estimate), the
+//! pacer and the prober's padding follow it. It is told every packet that leaves and every report.
+//!
+//! `rtc-interceptor` has an estimator too. It is not used: it takes a `Vec` of reports per feedback and keeps
+//! packets in maps; it neither probes nor knows that a sender may have too little to send, and an SFU is
+//! such a sender most of the time, between two layers; nor does its loss part tell a lossy path from a
+//! full one.
+
+mod history;
+mod loss;
+mod probe;
+
+use std::time::{Duration, Instant};
+
+use sfu_rtp::Bitrate;
+use sfu_rtp::rtcp::TransportFeedback;
+
+use crate::congestion::{Groups, MIN_RATE, Observation, RateControl, Throughput, Trendline, Usage};
+use crate::rate_window::RateWindow;
+use history::{Fate, SentHistory};
+use loss::LossControl;
+use probe::{Prober, Situation};
+
+/// The estimator of one subscriber; some two kilobytes, and what its history takes.
+#[derive(Debug)]
+pub(crate) struct Estimator {
+    /// Times in here are microseconds since then.
+    origin: Instant,
+    history: SentHistory,
+    arrivals: ArrivalClock,
+    groups: Groups,
+    trendline: Trendline,
+    throughput: Throughput,
+    rate: RateControl,
+    loss: LossControl,
+    prober: Prober,
+    /// What leaves, in packets that will be reported about.
+    sending: RateWindow,
+    sending_rate: f64,
+    /// What could be sent if it fitted.
+    wanted: f64,
+    /// Whether padding can be sent.
+    can_probe: bool,
+    hearing: Hearing,
+    remb: Option<f64>,
+}
+
+/// Whether the receiver reports at all.
+#[derive(Clone, Copy, Debug)]
+struct Hearing {
+    /// Since when packets have left without a report.
+    unanswered_since: Option<i64>,
+    /// Whether there ever was a report.
+    answered: bool,
+    /// It has agreed to report and does not: nothing is known of its path.
+    deaf: bool,
+}
+
+impl Estimator {
+    /// One that has seen nothing. Takes no memory beside its own yet.
+    pub(crate) fn new(now: Instant) -> Self {
+        Self {
+            origin: now,
+            history: SentHistory::new(),
+            arrivals: ArrivalClock::default(),
+            groups: Groups::default(),
+            trendline: Trendline::new(),
+            throughput: Throughput::new(),
+            rate: RateControl::new(START_RATE),
+            loss: LossControl::new(),
+            prober: Prober::new(),
+            sending: RateWindow::new(),
+            sending_rate: 0.0,
+            wanted: 0.0,
+            can_probe: false,
+            hearing: Hearing {
+                unanswered_since: None,
+                answered: false,
+                deaf: false,
+            },
+            remb: None,
+        }
+    }
+
+    /// The estimate; `None` for a receiver that has agreed to tell how its packets arrive and does not.
+    pub(crate) fn estimate(&self) -> Option<Bitrate> {
+        let rate = match self.remb {
+            Some(remb) if !self.hearing.answered => remb,
+            _ if self.hearing.deaf => return None,
+            _ => self.rate(),
+        };
+        Some(Bitrate::from_bps(rate as u64))
+    }
+
+    /// How many probes were sent.
+    #[cfg(test)]
+    pub(crate) fn probes(&self) -> u64 {
+        self.prober.sent()
+    }
+
+    /// What could be sent if it fitted: how far to probe.
+    pub(crate) fn want(&mut self, wanted: Bitrate) {
+        self.wanted = wanted.bps() as f64;
+    }
+
+    /// Whether there is a stream that padding can be sent on.
+    pub(crate) fn allow_probes(&mut self, allowed: bool) {
+        self.can_probe = allowed;
+    }
+
+    /// The transport-wide number of the next packet.
+    #[inline]
+    pub(crate) fn next_number(&self) -> u16 {
+        self.history.next()
+    }
+
+    /// The packet with the next number leaves; `bytes` is its length on the wire.
+    #[inline]
+    pub(crate) fn on_sent(&mut self, now: Instant, bytes: usize) {
+        let at = self.micros(now);
+        let probe = self.prober.on_sent(at, bytes);
+        self.history.push(at, bytes, probe);
+        self.sending.add(now, bytes);
+        self.hearing.unanswered_since.get_or_insert(at);
+    }
+
+    /// Takes a report about what has arrived.
+    pub(crate) fn on_feedback(
+        &mut self,
+        now: Instant,
+        round_trip: Duration,
+        report: &TransportFeedback<'_>,
+    ) {
+        let at = self.micros(now);
+        self.hearing = Hearing {
+            unanswered_since: None,
+            answered: true,
+            deaf: false,
+        };
+        let reference = self.arrivals.unwrap(report.reference());
+        for packet in report.packets() {
+            let arrival = packet.arrival.map(|arrival| reference + arrival);
+            self.on_packet(at, packet.number, arrival);
+        }
+        self.sending_rate = self.sending.rate(now).bps() as f64;
+        self.rate.update(&Observation {
+            now: at,
+            usage: self.trendline.usage(),
+            throughput: self.throughput.rate(),
+            round_trip: round_trip.as_micros() as i64,
+            bounded: self.can_probe,
+        });
+        if self.rate.decreased_at() == Some(at) {
+            self.prober.on_decrease(at);
+        }
+        self.loss.update(at, self.rate());
+        if let Some(shown) = self.prober.take_result(self.rate(), self.wanted) {
+            self.rate.raise_to(at, shown);
+            self.loss.raise_to(shown);
+            self.throughput.expect_change();
+        }
+        self.probe(at);
+    }
+
+    /// Takes the receiver's own estimate.
+    pub(crate) fn on_remb(&mut self, estimate: Bitrate) {
+        self.remb = Some((estimate.bps() as f64).max(MIN_RATE));
+    }
+
+    /// Looks after what no report triggers: silence, and the first probe. Once a second is enough.
+    pub(crate) fn poll(&mut self, now: Instant) {
+        let at = self.micros(now);
+        self.sending_rate = self.sending.rate(now).bps() as f64;
+        if let Some(since) = self.hearing.unanswered_since
+            && at - since > SILENCE
+        {
+            // Where there were reports before, the path is broken or buried under a queue.
+            self.hearing.unanswered_since = Some(at);
+            self.hearing.deaf = !self.hearing.answered;
+            self.rate.lower_to(at, self.rate.rate() / 2.0);
+        }
+        self.probe(at);
+    }
+
+    /// When [`padding`](Self::padding) is wanted next.
+    pub(crate) fn padding_at(&self) -> Option<Instant> {
+        let at = self.prober.next_at()?;
+        Some(self.origin + Duration::from_micros(u64::try_from(at).ok()?))
+    }
+
+    /// How many bytes of padding a probe needs now.
+    #[inline]
+    pub(crate) fn padding(&self, now: Instant) -> usize {
+        self.prober.padding(self.micros(now))
+    }
+
+    fn rate(&self) -> f64 {
+        let delay_based = self.rate.rate();
+        self.loss
+            .cap()
+            .map_or(delay_based, |cap| cap.min(delay_based))
+    }
+
+    fn on_packet(&mut self, now: i64, number: u16, arrival: Option<i64>) {
+        let Some(packet) = self.history.get_mut(number) else {
+            return;
+        };
+        let (sent, before, is_probe) = (*packet, packet.fate, packet.probe != 0);
+        let (at, bytes) = (sent.at(now), sent.bytes());
+        match (before, arrival) {
+            (Fate::Unknown, None) => {
+                packet.fate = Fate::Missing;
+                if !is_probe {
+                    self.loss.on_packet(bytes, false);
+                }
+            }
+            (Fate::Unknown | Fate::Missing, Some(arrival)) => {
+                packet.fate = Fate::Arrived;
+                self.throughput.add(arrival, bytes);
+                if is_probe {
+                    // What a probe does to queue and loss is what it asks about.
+                    self.prober.on_arrival(sent.probe, at, arrival, bytes);
+                    return;
+                }
+                if before == Fate::Missing {
+                    self.loss.take_back();
+                } else {
+                    self.loss.on_packet(bytes, true);
+                }
+                if let Some(spacing) = self.groups.add(at, arrival) {
+                    self.trendline.add(spacing);
+                }
+            }
+            (Fate::Missing, None) | (Fate::Arrived, _) => {}
+        }
+    }
+
+    fn probe(&mut self, now: i64) {
+        if !self.can_probe || self.hearing.deaf {
+            return;
+        }
+        let recently = self.rate.decreased_at().is_some_and(|at| now - at < CALM);
+        self.prober.poll(&Situation {
+            now,
+            estimate: self.rate(),
+            sending: self.sending_rate,
+            wanted: self.wanted,
+            calm: self.trendline.usage() == Usage::Normal && !recently,
+        });
+    }
+
+    fn micros(&self, now: Instant) -> i64 {
+        now.saturating_duration_since(self.origin).as_micros() as i64
+    }
+}
+
+/// Unwraps the 24 bits of a report's reference time.
+#[derive(Clone, Copy, Default, Debug)]
+struct ArrivalClock {
+    /// In units of 64 ms.
+    last: Option<i64>,
+}
+
+impl ArrivalClock {
+    /// In microseconds of the receiver's clock.
+    fn unwrap(&mut self, reference: u32) -> i64 {
+        let unwrapped = match self.last {
+            None => i64::from(reference),
+            Some(last) => {
+                let ahead = reference.wrapping_sub(last as u32) << 8;
+                last + i64::from(ahead as i32 >> 8)
+            }
+        };
+        self.last = Some(unwrapped);
+        unwrapped * TransportFeedback::REFERENCE_MICROS
+    }
+}
+
+/// What is believed at first: enough for one picture in the middle, little enough not to bury a slow path before
+/// the first report. libwebrtc begins with 300 kbit/s, because it raises an encoder and not a layer.
+const START_RATE: f64 = 800_000.0;
+
+/// Receivers report every 250 ms at least while packets come.
+const SILENCE: i64 = 1_500_000;
+
+/// After a decrease the queue drains; until then a probe would measure that.
+const CALM: i64 = 1_000_000;
+
+#[cfg(test)]
+mod link;
+#[cfg(test)]
+mod tests;
