@@ -31,6 +31,8 @@ pub struct Counters {
     pub keyframe_requests_received: u64,
     /// Keyframe requests sent to publishers.
     pub keyframe_requests_sent: u64,
+    /// Slots that began with pictures from the cache, for which no publisher had to be asked.
+    pub cached_starts: u64,
     /// Data-channel messages that a receiver's buffer had no room for.
     pub data_messages_dropped: u64,
     /// Handshakes completed.
@@ -53,6 +55,7 @@ impl Default for Counters {
             nack_sent: 0,
             keyframe_requests_received: 0,
             keyframe_requests_sent: 0,
+            cached_starts: 0,
             data_messages_dropped: 0,
             handshakes_completed: 0,
             drops: [0; DropReason::COUNT],

@@ -16,6 +16,7 @@ mod fan_out;
 mod feedback;
 mod handshakes;
 mod import;
+mod late_start;
 mod media_path;
 mod peer;
 pub mod pipe;

@@ -10,6 +10,7 @@ pub(crate) mod layers;
 pub(crate) mod nack_generator;
 pub(crate) mod packet;
 pub(crate) mod picture;
+pub(crate) mod picture_group;
 pub(crate) mod receiver_statistics;
 #[cfg(test)]
 pub(crate) mod samples;

@@ -113,6 +113,10 @@ fn anybody(rng: &mut SmallRng) -> Person {
         2 => person.screen(200_000),
         _ => person.camera(200_000),
     };
+    // Nobody comes for nothing at all.
+    if person.sources.is_empty() && person.video_slots == 0 {
+        person = person.slots(1);
+    }
     if rng.random() {
         person = person.firefox();
     }

@@ -12,6 +12,7 @@ use super::command::Command;
 use super::deadlines::Due;
 use super::event::{CloseReason, Event};
 use super::peer::Peer;
+use super::pipe::Notice;
 use super::route::{Origin, Route};
 use crate::id::{PeerId, TrackId, WorkerId};
 use crate::key::{PeerKey, SlotKey, TrackKey};
@@ -227,7 +228,11 @@ impl Engine {
             return;
         };
         track.set_muted(muted);
-        if !muted {
+        if muted {
+            for encoding in 0..track.encodings().len() {
+                self.notify_importers(key, encoding, Notice::Muted);
+            }
+        } else {
             self.want_all_keyframes(now, key);
         }
     }
@@ -277,37 +282,26 @@ impl Engine {
                 if let Some(route) = self.routes.get_mut(track_key) {
                     route.add_slot(slot_key);
                 }
-                self.want_keyframe_for(now, slot_key);
+                self.start_slot(now, slot_key);
             }
             None => slot.clear(),
         }
     }
 
-    /// Asks for the keyframes that the slots of a peer wait for: it is connected now.
-    pub(super) fn want_keyframes_for_slots(&mut self, now: Instant, key: PeerKey) {
+    /// Lets the slots of a peer begin: it is connected now.
+    pub(super) fn start_slots(&mut self, now: Instant, key: PeerKey) {
         let slots: Vec<SlotKey> = match self.peers.get(key) {
             Some(peer) => peer.downlink.slots().collect(),
             None => return,
         };
         for slot in slots {
-            self.want_keyframe_for(now, slot);
-        }
-    }
-
-    /// Asks for the keyframe that a slot waits for.
-    fn want_keyframe_for(&mut self, now: Instant, slot_key: SlotKey) {
-        if let Some(slot) = self.slots.get(slot_key)
-            && slot.kind == MediaKind::Video
-            && self.is_connected(slot.peer)
-            && let (Some(track), Some(encoding)) = (slot.track, slot.forwarder.awaited())
-        {
-            self.want_keyframe(now, track, encoding);
+            self.start_slot(now, slot);
         }
     }
 
     /// Whether media can be sent to the peer. If it cannot, a keyframe would come too early, and the one
     /// that is asked for when it can would come too late: requests keep a distance.
-    fn is_connected(&self, key: PeerKey) -> bool {
+    pub(super) fn is_connected(&self, key: PeerKey) -> bool {
         self.peers.get(key).is_some_and(|peer| peer.srtp.is_some())
     }
 

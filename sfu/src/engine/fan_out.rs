@@ -153,16 +153,16 @@ impl Engine {
 }
 
 /// Where and when packets that are offered to slots come from.
-struct Arrived<'a> {
-    now: Instant,
-    track: &'a Track,
-    track_key: TrackKey,
-    encoding: usize,
+pub(super) struct Arrived<'a> {
+    pub(super) now: Instant,
+    pub(super) track: &'a Track,
+    pub(super) track_key: TrackKey,
+    pub(super) encoding: usize,
 }
 
 /// Lets one slot decide about one packet, and queues it if it is forwarded.
 #[inline]
-fn offer_packet(
+pub(super) fn offer_packet(
     source: &Arrived<'_>,
     packet: &CachedPacket<'_>,
     slot_key: SlotKey,

@@ -45,12 +45,24 @@ impl Engine {
             Notice::Skip {
                 continuity,
                 sequence,
-            } => self.skip_in_slots(key, encoding, continuity, sequence),
+            } => {
+                let track = self.tracks.get_mut(key);
+                if let Some(source) = track.and_then(|track| track.encoding_mut(encoding)) {
+                    source.on_padding(sequence);
+                }
+                self.skip_in_slots(key, encoding, continuity, sequence);
+            }
             Notice::Clock(clock) => {
                 if let Some(track) = self.tracks.get_mut(key)
                     && let Some(source) = track.encoding_mut(encoding)
                 {
                     source.clock = Some(clock);
+                }
+            }
+            Notice::Muted => {
+                let track = self.tracks.get_mut(key);
+                if let Some(source) = track.and_then(|track| track.encoding_mut(encoding)) {
+                    source.forget_group();
                 }
             }
             Notice::KeyframeWanted => self.want_keyframe(now, key, encoding),

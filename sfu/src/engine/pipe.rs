@@ -43,6 +43,8 @@ pub(crate) enum Notice {
     Skip { continuity: u32, sequence: SeqNo },
     /// To importers: where the encoding's timestamps lie on the node's timeline.
     Clock(CaptureClock),
+    /// To importers: the publisher shows nothing for now, so nobody is to begin with what it showed.
+    Muted,
     /// To the publisher's worker: a subscriber needs a keyframe.
     KeyframeWanted,
 }

@@ -160,7 +160,7 @@ impl Engine {
             protection: keys.protection,
         });
         self.start_data(now, key);
-        self.want_keyframes_for_slots(now, key);
+        self.start_slots(now, key);
     }
 
     /// Tells the peer that it is over, as far as its transport has come.

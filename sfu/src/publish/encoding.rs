@@ -10,6 +10,7 @@ use super::cache::{Insert, PacketCache};
 use super::keyframe_requester::KeyframeRequester;
 use super::nack_generator::NackGenerator;
 use super::packet::{CachedPacket, PacketMeta};
+use super::picture_group::{CachedGroup, PictureGroup};
 use super::receiver_statistics::ReceiverStatistics;
 use crate::capture_clock::CaptureClock;
 use crate::drop_reason::DropReason;
@@ -25,6 +26,7 @@ pub(crate) struct Encoding {
     /// A number far from the others that may be the beginning of a restarted stream.
     suspect: Option<u16>,
     cache: PacketCache<PacketMeta>,
+    group: PictureGroup,
     packets: u64,
     /// Height of the last keyframe that told it, in pixels.
     height: Option<u16>,
@@ -48,6 +50,7 @@ impl Encoding {
             continuity: 0,
             suspect: None,
             cache: PacketCache::new(packets, bytes),
+            group: PictureGroup::default(),
             packets: 0,
             height: None,
             nack: NackGenerator::new(),
@@ -97,6 +100,7 @@ impl Encoding {
     /// Begins a new stretch: whoever forwards it must start anew at a switch point.
     pub(crate) fn interrupt(&mut self) {
         self.continuity = self.continuity.wrapping_add(1);
+        self.group.clear();
     }
 
     /// The place of a packet that its publisher numbered `wire` on stream `ssrc`.
@@ -140,7 +144,12 @@ impl Encoding {
     ///
     /// # Errors
     /// [`DropReason::Duplicate`] or [`DropReason::TooOld`].
-    pub(crate) fn insert(&mut self, meta: PacketMeta, packet: &[u8]) -> Result<(), DropReason> {
+    pub(crate) fn insert(
+        &mut self,
+        now: Instant,
+        meta: PacketMeta,
+        packet: &[u8],
+    ) -> Result<(), DropReason> {
         match self.cache.insert(meta.sequence, meta, packet) {
             Insert::New => {}
             Insert::Duplicate => return Err(DropReason::Duplicate),
@@ -150,9 +159,25 @@ impl Encoding {
         self.packets += 1;
         if meta.picture.switch_point {
             self.keyframes.on_keyframe();
+            self.group.on_switch_point(now, &meta);
             self.height = meta.picture.height.or(self.height);
         }
         Ok(())
+    }
+
+    /// A number carried only padding and will not come.
+    pub(crate) fn on_padding(&mut self, sequence: SeqNo) {
+        self.group.on_padding(sequence);
+    }
+
+    /// Nobody is to begin with what has come so far: its publisher shows nothing for now.
+    pub(crate) fn forget_group(&mut self) {
+        self.group.clear();
+    }
+
+    /// The pictures that a subscriber who comes now may begin with, if there are any.
+    pub(crate) fn young_group(&self, now: Instant) -> Option<CachedGroup> {
+        self.group.young(now, &self.cache)
     }
 
     /// The current bitrate.
@@ -173,3 +198,56 @@ const AUDIO_CACHE_BYTES: usize = 32 * 1024;
 /// video encoding reaches, since a retransmission may be that late.
 const MAX_DROPOUT: i64 = 3_000;
 const MAX_MISORDER: i64 = VIDEO_CACHE_PACKETS as i64;
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::id::TrackId;
+    use crate::parameters::PublishedMedia;
+    use crate::publish::samples::{Sample, audio, video, vp8};
+    use crate::publish::track::{Received, Track};
+
+    #[test]
+    fn a_cache_holds_a_bounded_number_of_bytes_whatever_the_bitrate() {
+        // What is published, the bytes of its packets, and what its cache may take.
+        let cases: [(PublishedMedia, usize, usize); 4] = [
+            (audio("0"), 100, 40_000),
+            (audio("0"), 1_200, 90_000),
+            (video("0", &[]), 1_200, 1_200_000),
+            (video("0", &[]), 60_000, 1_200_000),
+        ];
+        let start = Instant::now();
+        for (media, size, allowed) in cases {
+            let kind = media.kind;
+            let mut track = Track::new(TrackId::new(1), media);
+            for sequence in 0..5_000 {
+                let mut payload = vp8(sequence, None);
+                payload.resize(size, 0);
+                let (header, packet) = Sample {
+                    ssrc: 1,
+                    payload_type: track.codecs()[0].payload_type.get(),
+                    sequence,
+                    timestamp: u32::from(sequence) * 3_000,
+                    extensions: &[],
+                    payload: &payload,
+                }
+                .build();
+                let received = Received {
+                    header,
+                    plaintext: &packet,
+                    retransmitted: false,
+                    extension_ids: &sfu_rtp::ExtensionMap::new(),
+                };
+                let now = start + Duration::from_millis(1) * u32::from(sequence);
+                track.accept(now, 0, &received).expect("a good packet");
+            }
+            let held = track.memory_bytes();
+            assert!(
+                held <= allowed,
+                "{kind:?} of {size} bytes a packet holds {held} bytes, {allowed} allowed"
+            );
+        }
+    }
+}

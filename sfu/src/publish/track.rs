@@ -167,7 +167,10 @@ impl Track {
         }
         let payload = match payload_span(&header, received.plaintext) {
             Ok(payload) => payload,
-            Err(DropReason::PaddingOnly) => return Err(Refusal::Padding { encoding, sequence }),
+            Err(DropReason::PaddingOnly) => {
+                target.on_padding(sequence);
+                return Err(Refusal::Padding { encoding, sequence });
+            }
             Err(reason) => return Err(reason.into()),
         };
         let codec_index = self
@@ -195,7 +198,7 @@ impl Track {
             ),
             payload,
         };
-        target.insert(meta, received.plaintext)?;
+        target.insert(now, meta, received.plaintext)?;
         self.watch_layers(now);
         if self.muted {
             return Err(DropReason::Muted.into());
@@ -219,7 +222,7 @@ impl Track {
             .encodings
             .get_mut(encoding)
             .ok_or(DropReason::UnknownSsrc)?;
-        target.insert(meta, packet)?;
+        target.insert(now, meta, packet)?;
         target
             .statistics
             .on_packet(now, meta.sequence, meta.header.timestamp(), packet.len());

@@ -173,6 +173,26 @@ impl Forwarder {
         Ok(Decision::Join(self.number(now, meta)?))
     }
 
+    /// The slot, which shows nothing, begins with the keyframe whose first packet this is. It and all that
+    /// has followed, up to the frame stamped `latest`, is offered next, in order.
+    pub(crate) fn start_behind(
+        &mut self,
+        now: Instant,
+        encoding: usize,
+        first: &PacketMeta,
+        latest: RtpTime,
+    ) {
+        self.current = Some(Source {
+            encoding,
+            continuity: first.continuity,
+        });
+        self.arriving = None;
+        self.translator.switch_behind(now, first.sequence, latest);
+        if let Some(vp8) = &first.picture.vp8 {
+            self.vp8.switch(vp8);
+        }
+    }
+
     /// The keyframe that this packet of the target belongs to or follows.
     fn keyframe_of(
         &mut self,

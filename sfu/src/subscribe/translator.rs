@@ -85,6 +85,15 @@ impl Translator {
         });
     }
 
+    /// The same, for a source that begins in the past: frames up to the one stamped `latest` are sent all at
+    /// once, now. They leave one tick apart, as late as that one, so that the receiver takes none of them
+    /// for delayed; those after it have their natural places.
+    pub(crate) fn switch_behind(&mut self, now: Instant, sequence: SeqNo, latest: RtpTime) {
+        self.switch(now, sequence, latest);
+        let place = self.timestamp(latest);
+        self.overtaken = Overtaken::by(place.wrapping_sub(1));
+    }
+
     /// The slot's numbers for a packet of the source. `None`: it is from before the source began, or so
     /// old that its place is forgotten, or its number was closed up.
     #[inline]

@@ -53,7 +53,8 @@ pub(super) fn check(
     let Some((&last, _)) = last else {
         return Ok(());
     };
-    let mut records = records.range(..=last);
+    let all = records;
+    let mut records = all.range(..=last);
     let Some(mut before) = records.next() else {
         return Ok(());
     };
@@ -62,15 +63,20 @@ pub(super) fn check(
         changes,
         mishaps,
         overtaken_by: None,
+        burst: None,
     };
+    pair.begin_run(None, burst(all.range(..=last)));
     let mut newest = before.1;
     pair.check_start(before)
         .map_err(|sentence| (before.1.at, sentence))?;
     for after in records {
         if before.1.stamp.ssrc != after.1.stamp.ssrc {
             let same_track = before.1.stamp.label == after.1.stamp.label;
-            pair.overtaken_by = same_track.then_some(newest.stamp.captured);
+            let overtaken_by = same_track.then_some(newest.stamp.captured);
+            pair.begin_run(overtaken_by, burst(all.range(after.0..=&last)));
             newest = after.1;
+        } else if !is_one_run(*before.0, before.1, *after.0, after.1) {
+            pair.begin_run(pair.overtaken_by, burst(all.range(after.0..=&last)));
         }
         let found = pair.check(before, after);
         found.map_err(|sentence| (after.1.at, sentence))?;
@@ -114,12 +120,19 @@ struct Pair<'a> {
     promise: &'a SlotPromise,
     changes: &'a [Instant],
     mishaps: &'a Mishaps,
-    /// When the newest frame of the layer before was captured. The keyframe of this layer, and what followed
-    /// it while it was on its way, may be older: such frames are stamped closer together.
+    /// When the newest frame was captured that this layer's first frames may be older than: the last of the
+    /// layer before, or of a burst with which the slot began. Such frames are stamped closer together.
     overtaken_by: Option<Duration>,
+    /// When the last frame of the burst was captured with which this run begins, if it does.
+    burst: Option<Duration>,
 }
 
 impl Pair<'_> {
+    fn begin_run(&mut self, overtaken_by: Option<Duration>, burst: Option<Duration>) {
+        self.overtaken_by = overtaken_by.max(burst.map(|last| last + BURST_EDGE));
+        self.burst = burst;
+    }
+
     /// The first packet of all.
     fn check_start(&self, (&number, first): (&u64, &Record)) -> Result<(), String> {
         let stamp = &first.stamp;
@@ -244,7 +257,9 @@ impl Pair<'_> {
         }
         let rate = f64::from(clock_rate(self.promise.kind));
         let shown = f64::from(shown) / rate;
-        let passed = to.captured.as_secs_f64() - from.captured.as_secs_f64();
+        // All of a burst is stamped as late as its last frame.
+        let reached = self.burst.unwrap_or(to.captured);
+        let passed = reached.as_secs_f64() - from.captured.as_secs_f64();
         if (shown - passed).abs() > LARGEST_JUMP.as_secs_f64() {
             return Err(format!(
                 "the source changed, and timestamps went on by {shown:.3} s while {passed:.3} s passed"
@@ -271,6 +286,20 @@ impl Pair<'_> {
     }
 }
 
+/// When the last frame of the burst was captured with which a run begins, if it does: a slot that begins
+/// late gets a whole group of pictures at once.
+fn burst<'a>(run: impl Iterator<Item = (&'a u64, &'a Record)> + Clone) -> Option<Duration> {
+    let run = run.map(|(_, record)| record);
+    let sent_at = run.clone().find(|record| !record.retransmitted)?.sent_at;
+    // Of what was repaired nobody can tell when it was sent first.
+    let together = run.take_while(|record| record.retransmitted || record.sent_at == sent_at);
+    let first = together.clone().next()?.stamp;
+    let last = together.map(|record| record.stamp.captured).max()?;
+    // Of a burst whose beginning is lost, one frame may be all that is left.
+    let whole = first.packet == 0 && first.is_keyframe();
+    (!whole || last > first.captured).then_some(last)
+}
+
 /// Whether two packets that lie next to each other belong to one run: the receiver's numbers moved
 /// on at least as far as the publisher's.
 fn is_one_run(number: u64, before: &Record, next: u64, after: &Record) -> bool {
@@ -279,6 +308,9 @@ fn is_one_run(number: u64, before: &Record, next: u64, after: &Record) -> bool {
         && to.number > from.number
         && next - number >= u64::from(to.number - from.number)
 }
+
+/// What the burst's last frames may take that have not arrived whole: nobody can tell that they were in it.
+const BURST_EDGE: Duration = Duration::from_millis(250);
 
 /// How far timestamps and time may part at a change of source: the server knows when packets
 /// arrived, not when they were captured.

@@ -17,7 +17,7 @@ impl Mishaps {
         self.note_datagram(mishap.sent_at, &mishap.head);
     }
 
-    /// Notes a datagram that arrived where nobody is any more.
+    /// Notes a datagram that arrived where nobody is any more, or nobody can read it yet.
     pub fn note_undelivered(&mut self, arrival: &Arrival) {
         self.note_datagram(arrival.sent_at, &arrival.bytes);
     }
