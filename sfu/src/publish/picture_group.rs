@@ -125,8 +125,7 @@ const MAX_BYTES: usize = 128 * 1024;
 /// Bounds the search, whatever the size of packets.
 const MAX_PACKETS: i64 = 256;
 
-/// A second of 30 per second. A decoder must work through all of them before it shows the last; and as many
-/// a slot can stamp out of their order in time.
+/// A second of 30 per second. A decoder must work through all of them before it shows the last.
 const MAX_FRAMES: usize = 32;
 
 /// Browsers pad in bursts of some ten packets; more in a second than this and the group is not used.

@@ -187,7 +187,9 @@ impl Forwarder {
             continuity: first.continuity,
         });
         self.arriving = None;
-        self.translator.switch_behind(now, first.sequence, latest);
+        let timestamp = first.header.timestamp();
+        self.translator
+            .switch_behind(now, first.sequence, timestamp, latest);
         if let Some(vp8) = &first.picture.vp8 {
             self.vp8.switch(vp8);
         }

@@ -8,7 +8,6 @@
 use std::collections::VecDeque;
 use std::time::Instant;
 
-use arrayvec::ArrayVec;
 use sfu_rtp::{ClockRate, RtpTime, SeqNo};
 
 /// The numbering of one slot.
@@ -22,8 +21,8 @@ pub(crate) struct Translator {
     stretches: VecDeque<Stretch>,
     /// What is added to a source timestamp.
     timestamp_offset: u32,
-    /// Frames of the source from before the last one sent.
-    overtaken: Overtaken,
+    /// Where the source began behind the last frame sent, until it has long caught up.
+    overtaken: Option<Overtaken>,
     /// The newest timestamp sent, and when.
     last: Option<(RtpTime, Instant)>,
     first_timestamp: RtpTime,
@@ -50,7 +49,7 @@ impl Translator {
             highest: first.previous(),
             stretches: VecDeque::new(),
             timestamp_offset: 0,
-            overtaken: Overtaken::default(),
+            overtaken: None,
             last: None,
             first_timestamp,
         }
@@ -75,8 +74,10 @@ impl Translator {
     pub(crate) fn switch_to(&mut self, sequence: SeqNo, timestamp: RtpTime, begin: RtpTime) {
         self.timestamp_offset = begin.get().wrapping_sub(timestamp.get());
         self.overtaken = match self.last {
-            Some((last, _)) if !begin.is_newer_than(last) => Overtaken::by(last),
-            _ => Overtaken::default(),
+            Some((last, _)) if !begin.is_newer_than(last) => {
+                Some(Overtaken::by(last, timestamp, begin))
+            }
+            _ => None,
         };
         self.stretches.clear();
         self.stretches.push_back(Stretch {
@@ -85,13 +86,19 @@ impl Translator {
         });
     }
 
-    /// The same, for a source that begins in the past: frames up to the one stamped `latest` are sent all at
-    /// once, now. They leave one tick apart, as late as that one, so that the receiver takes none of them
-    /// for delayed; those after it have their natural places.
-    pub(crate) fn switch_behind(&mut self, now: Instant, sequence: SeqNo, latest: RtpTime) {
+    /// The same, for a source that begins in the past: its frames from `first` to `latest` are sent all at once,
+    /// now. They leave together, where the latest has its place, so that the receiver takes none of them for
+    /// delayed; those after them have their natural places.
+    pub(crate) fn switch_behind(
+        &mut self,
+        now: Instant,
+        sequence: SeqNo,
+        first: RtpTime,
+        latest: RtpTime,
+    ) {
         self.switch(now, sequence, latest);
-        let place = self.timestamp(latest);
-        self.overtaken = Overtaken::by(place.wrapping_sub(1));
+        let newest = self.timestamp(latest).wrapping_sub(1);
+        self.overtaken = Some(Overtaken::by(newest, first, self.timestamp(first)));
     }
 
     /// The slot's numbers for a packet of the source. `None`: it is from before the source began, or so
@@ -112,7 +119,7 @@ impl Translator {
         {
             return None;
         }
-        let timestamp = self.overtaken.place(timestamp, self.timestamp(timestamp));
+        let timestamp = self.place(timestamp);
         if out > self.highest {
             self.highest = out;
             if self
@@ -123,6 +130,22 @@ impl Translator {
             }
         }
         Some((out.wire(), timestamp))
+    }
+
+    /// What a frame of the source leaves under.
+    #[inline]
+    fn place(&mut self, timestamp: RtpTime) -> RtpTime {
+        let place = self.timestamp(timestamp);
+        let Some(overtaken) = self.overtaken else {
+            return place;
+        };
+        match overtaken.delay(timestamp) {
+            Some(delay) => place.wrapping_add(delay),
+            None => {
+                self.overtaken = None;
+                place
+            }
+        }
     }
 
     /// Where a timestamp of the source lies on the slot's timeline. Only frames that were overtaken by the
@@ -166,51 +189,43 @@ impl Translator {
 
 /// Frames that a new source brings although frames of the source before, captured later, were sent already:
 /// a keyframe that took its time to arrive, and what followed it meanwhile. The decoder needs them, and
-/// timestamps must not go back, so they are stamped one tick apart until the source has caught up.
-#[derive(Debug, Default)]
+/// timestamps must not go back, so their time is squeezed: they leave closer together until the source has
+/// caught up. What a frame leaves under depends on nothing but its own timestamp, so one that is repaired
+/// and comes late finds its place.
+#[derive(Clone, Copy, Debug)]
 struct Overtaken {
-    /// The newest timestamp sent; `None` once the source has caught up.
-    newest: Option<RtpTime>,
-    /// The source's timestamps of such frames, and what they were sent under: a repaired packet must get
-    /// its frame's.
-    frames: ArrayVec<(RtpTime, RtpTime), MAX_OVERTAKEN>,
+    /// The source's first timestamp.
+    first: RtpTime,
+    /// How far behind its place on the slot's timeline the first frame leaves.
+    ahead: u32,
 }
 
 impl Overtaken {
-    fn by(newest: RtpTime) -> Self {
-        Self {
-            newest: Some(newest),
-            frames: ArrayVec::new(),
-        }
+    /// For a source that begins at `first`, which lies at `begin` on the slot's timeline, where `newest` was
+    /// sent already.
+    fn by(newest: RtpTime, first: RtpTime, begin: RtpTime) -> Self {
+        let ahead = newest.get().wrapping_add(1).wrapping_sub(begin.get());
+        Self { first, ahead }
     }
 
-    /// What a frame of the source leaves under, given its place on the slot's timeline.
+    /// How far behind its place a frame leaves. `None`: the source has long caught up.
     #[inline]
-    fn place(&mut self, source: RtpTime, place: RtpTime) -> RtpTime {
-        if self.newest.is_none() && self.frames.is_empty() {
-            return place;
+    fn delay(self, timestamp: RtpTime) -> Option<u32> {
+        let passed = timestamp.get().wrapping_sub(self.first.get());
+        if passed > i32::MAX as u32 {
+            return Some(self.ahead);
         }
-        if let Some(&(_, out)) = self.frames.iter().find(|(frame, _)| *frame == source) {
-            return out;
-        }
-        match self.newest {
-            Some(newest) if !place.is_newer_than(newest) => {
-                let out = newest.wrapping_add(1);
-                self.newest = Some(out);
-                // More frames than fit have waited for far longer than a switch is put off.
-                let _ = self.frames.try_push((source, out));
-                out
-            }
-            _ => {
-                self.newest = None;
-                place
-            }
-        }
+        (passed < self.ahead.saturating_add(LONG_CAUGHT_UP))
+            .then(|| (self.ahead + passed / SQUEEZE).saturating_sub(passed))
     }
 }
 
-/// Half a second of 60 frames a second.
-const MAX_OVERTAKEN: usize = 32;
+/// How much closer together frames leave: 30 per second some twelve ticks apart. They are distinct up to
+/// 350 per second, and a whole second takes four milliseconds.
+const SQUEEZE: u32 = 256;
+
+/// Five seconds of video beyond that: nothing comes as late.
+const LONG_CAUGHT_UP: u32 = 5 * 90_000;
 
 const CYCLE: u64 = 1 << 16;
 
@@ -390,11 +405,11 @@ mod tests {
         for (sequence, timestamp, expected) in [
             (50, 100_000, 9_001),
             (51, 100_000, 9_001),
-            (53, 103_000, 9_002),
-            (54, 106_000, 9_003),
+            (54, 106_000, 9_024),
             (55, 109_000, 12_000),
-            // Repaired: it belongs to the second frame.
-            (52, 103_000, 9_002),
+            // Repaired: the second frame.
+            (52, 103_000, 9_012),
+            (53, 103_000, 9_012),
             (56, 112_000, 15_000),
         ] {
             let (_, found) = translator
@@ -402,6 +417,42 @@ mod tests {
                 .expect("in the source");
             assert_eq!(found.get(), expected, "source number {sequence}");
         }
+    }
+
+    #[test]
+    fn a_burst_from_the_past_leaves_together_and_what_follows_it_does_not() {
+        let start = Instant::now();
+        let mut translator = Translator::new(0, RtpTime::new(0), ClockRate::VIDEO);
+        translator.switch(start, SeqNo::new(1), RtpTime::new(0));
+        translator.translate(start, SeqNo::new(1), RtpTime::new(0));
+        // A second later, another source: a group of four frames, over the wrap of its timestamps.
+        let now = start + Duration::from_secs(1);
+        let stamp =
+            |frame: u32| RtpTime::new(0_u32.wrapping_sub(4_500).wrapping_add(frame * 3_000));
+        translator.switch_behind(now, SeqNo::new(50), stamp(0), stamp(3));
+        for (frame, expected) in [
+            (0, 90_000),
+            (1, 90_011),
+            (2, 90_023),
+            (3, 90_035),
+            (4, 93_000),
+        ] {
+            let sequence = SeqNo::new(50 + u64::from(frame));
+            let found = translator.translate(now, sequence, stamp(frame));
+            assert_eq!(
+                found.map(|(_, out)| out.get()),
+                Some(expected),
+                "frame {frame}"
+            );
+        }
+        // For hours.
+        let frame = 600_000;
+        let found = translator.translate(now, SeqNo::new(600_050), stamp(frame));
+        assert_eq!(
+            found.map(|(_, out)| out.get()),
+            Some(90_000 + (frame - 3) * 3_000)
+        );
+        assert!(translator.overtaken.is_none());
     }
 
     #[test]
