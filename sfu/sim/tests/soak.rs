@@ -101,9 +101,10 @@ fn act(world: &mut World, rng: &mut SmallRng) {
 }
 
 fn anybody(rng: &mut SmallRng) -> Person {
+    // At least one slot: without any m-line there is nothing to offer.
     let mut person = Person::nobody()
         .link(any_link(rng))
-        .slots(rng.random_range(0..5));
+        .slots(rng.random_range(1..5));
     if rng.random_bool(0.8) {
         person = person.microphone();
     }
