@@ -3,6 +3,7 @@
 //! [`Counts`] are counted here as things happen; what the media side knows is asked of it at each
 //! scrape ([`media`]), so that its workers share nothing with anybody.
 
+mod histogram;
 mod media;
 
 use std::fmt;

@@ -11,6 +11,8 @@ use sfu::control::Sfu;
 use sfu::drop_reason::DropReason;
 use sfu::worker::WorkerSnapshot;
 
+use super::histogram::CountedHistogram;
+
 /// Asks a running node.
 pub(super) struct MediaCollector {
     sfu: Sfu,
@@ -53,6 +55,11 @@ const COUNTERS: &[OfWorker<u64>] = &[
         "sent_bytes",
         "Bytes of these packets, without IP and UDP headers",
         |worker| worker.counters.sent_bytes,
+    ),
+    (
+        "padding_sent_bytes",
+        "Bytes of padding among these, to make packets equal in size",
+        |worker| worker.counters.padding_sent_bytes,
     ),
     (
         "rtx_received_packets",
@@ -130,6 +137,11 @@ const COUNTERS: &[OfWorker<u64>] = &[
         "Datagrams sent, of any kind",
         |worker| worker.statistics.sent.datagrams,
     ),
+    (
+        "worker_gather_waits",
+        "How often packets were held back under load, to leave in fewer messages",
+        |worker| worker.statistics.gathered.waits,
+    ),
     ("socket_send_calls", "System calls that sent", |worker| {
         worker.statistics.sent.calls
     }),
@@ -146,6 +158,29 @@ const SECONDS: &[OfWorker<f64>] = &[
         "worker_cpu_seconds",
         "How long the thread was on a processor",
         |worker| worker.statistics.cpu.as_secs_f64(),
+    ),
+    (
+        "worker_gather_wait_seconds",
+        "How long packets were held back in all",
+        |worker| worker.statistics.gathered.waited.as_secs_f64(),
+    ),
+];
+
+const HISTOGRAMS: &[OfWorker<CountedHistogram>] = &[
+    (
+        "forward_latency_seconds",
+        "How long media packets were in the worker's hands, until the last of their turn was sent",
+        |worker| CountedHistogram::of_seconds(&worker.statistics.forward_microseconds),
+    ),
+    (
+        "worker_turn_seconds",
+        "How long each turn of the loop took",
+        |worker| CountedHistogram::of_seconds(&worker.statistics.turn_microseconds),
+    ),
+    (
+        "socket_message_segments",
+        "Datagrams of each message that was handed to the kernel",
+        CountedHistogram::of_segments,
     ),
 ];
 
@@ -174,6 +209,11 @@ const GAUGES: &[OfWorker<usize>] = &[
         "worker_commands_waiting",
         "Commands that wait to be carried out",
         |worker| worker.statistics.commands_waiting,
+    ),
+    (
+        "handshakes_waiting",
+        "Peers whose handshake waits for its next step",
+        |worker| worker.engine.handshakes_waiting,
     ),
 ];
 
@@ -224,6 +264,16 @@ impl Collector for MediaCollector {
                 MetricType::Gauge,
                 &workers,
                 |worker| gauge(read(worker)),
+            )?;
+        }
+        for (name, help, read) in HISTOGRAMS {
+            of_each(
+                &mut encoder,
+                name,
+                help,
+                MetricType::Histogram,
+                &workers,
+                read,
             )?;
         }
         drops(&mut encoder, &workers)
