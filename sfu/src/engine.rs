@@ -23,6 +23,7 @@ pub mod pipe;
 mod probing;
 pub(crate) mod reports;
 mod route;
+mod runs;
 mod transport;
 mod wall_clock;
 
@@ -53,6 +54,7 @@ use handshakes::Handshakes;
 use peer::Peer;
 use pipe::PipeBatch;
 use route::Route;
+use runs::Runs;
 
 pub use debug_state::DebugState;
 pub use wall_clock::WallClock;
@@ -97,6 +99,7 @@ pub struct Engine {
     handshakes: Handshakes,
     /// Peers with packets to write in this turn.
     touched: Vec<PeerKey>,
+    runs: Runs,
     control: ControlQueue,
     events: VecDeque<Event>,
     /// What goes to each worker, by its index.
@@ -134,6 +137,7 @@ impl Engine {
             deadlines: Deadlines::new(),
             handshakes: Handshakes::default(),
             touched: Vec::new(),
+            runs: Runs::default(),
             control: ControlQueue::default(),
             events: VecDeque::new(),
             outboxes: (0..config.workers).map(|_| PipeBatch::default()).collect(),

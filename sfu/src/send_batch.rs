@@ -82,6 +82,22 @@ impl SendBatch {
         self.buffer.get_mut(self.used..self.used + len)
     }
 
+    /// Whether a message may hold more than one datagram.
+    pub fn takes_runs(&self) -> bool {
+        self.max_segments > 1
+    }
+
+    /// The size of the datagrams of the last message, if it still takes one to `path`.
+    #[inline]
+    pub fn open_run(&self, path: Path) -> Option<usize> {
+        let run = self.runs.last()?;
+        let takes_more = self.open
+            && run.path == path
+            && run.segments < self.max_segments
+            && run.len + run.segment_size <= MAX_MESSAGE_BYTES;
+        takes_more.then_some(run.segment_size)
+    }
+
     /// Appends the datagram of `len` bytes that was written at the start of the last
     /// [space](Self::space) to the last run if it goes the same way and the sizes allow it, or else
     /// starts a run with it. A `len` of 0 commits nothing.

@@ -70,6 +70,9 @@ impl RtpHeader {
     /// Length of a header with neither contributing sources nor extensions.
     pub const FIXED_LEN: usize = 12;
 
+    /// The bit of the first byte that says that padding and its count end the payload (RFC 3550 §5.1).
+    pub const PADDING_BIT: u8 = PADDING_BIT;
+
     /// Reads the header at the start of `packet`, which may still be encrypted behind it.
     ///
     /// Checks the version and that the header lies within the packet. The elements of the extension

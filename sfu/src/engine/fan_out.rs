@@ -189,11 +189,8 @@ pub(super) fn offer_packet(
         numbers,
     };
     slot.history.push(source.now, numbers.sequence, sent);
-    let queued = peer.downlink.queue(Pending {
-        slot: slot_key,
-        sent,
-        again: false,
-    });
+    let pending = Pending::new(slot_key, sent, false, packet);
+    let queued = peer.downlink.queue(pending);
     if queued {
         Ok(decision)
     } else {

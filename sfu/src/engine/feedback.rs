@@ -218,11 +218,8 @@ impl Engine {
         }
         entry.resends += 1;
         entry.sent_at = now;
-        let queued = peer.downlink.queue(Pending {
-            slot: slot_key,
-            sent,
-            again: true,
-        });
+        let pending = Pending::new(slot_key, sent, true, &packet);
+        let queued = peer.downlink.queue(pending);
         if !queued {
             self.counters.drop(DropReason::DownlinkFull);
         } else if !peer.touched {

@@ -128,12 +128,16 @@ impl Engine {
         };
         while let Some(&peer_key) = self.touched.last() {
             if let Some(peer) = self.peers.get_mut(peer_key) {
+                if batch.takes_runs() {
+                    self.runs.arrange(peer.downlink.unwritten());
+                }
                 while let Some(pending) = peer.downlink.next().copied() {
                     let (slots, tracks) = (&mut self.slots, &self.tracks);
                     match write_packet(leaving, peer, slots, tracks, &pending, batch) {
-                        Ok(len) => {
+                        Ok((len, padding)) => {
                             self.counters.sent_packets += 1;
                             self.counters.sent_bytes += len as u64;
+                            self.counters.padding_sent_bytes += padding as u64;
                             self.counters.rtx_sent_packets += u64::from(pending.again);
                         }
                         Err(Unwritten::BatchFull) => return true,
@@ -194,7 +198,8 @@ impl From<DropReason> for Unwritten {
     }
 }
 
-/// Rewrites and encrypts one packet, straight into the batch. Returns its length on the wire.
+/// Rewrites and encrypts one packet, straight into the batch. Returns its length on the wire, and how much
+/// of that is padding.
 #[inline]
 fn write_packet(
     leaving: Leaving,
@@ -203,7 +208,7 @@ fn write_packet(
     tracks: &Tracks,
     pending: &Pending,
     batch: &mut SendBatch,
-) -> Result<usize, Unwritten> {
+) -> Result<(usize, usize), Unwritten> {
     let sent = &pending.sent;
     let packet = tracks
         .get(sent.track)
@@ -216,11 +221,14 @@ fn write_packet(
     let srtp = peer.srtp.as_ref().ok_or(DropReason::NotConnected)?;
 
     // Rewrite.
-    let room = rewrite::upper_bound(&packet) + srtp.send.rtp_overhead();
+    let overhead = srtp.send.rtp_overhead();
+    let room = rewrite::upper_bound(&packet) + overhead;
     if room > MAX_DATAGRAM_BYTES {
         return Err(DropReason::TooLarge.into());
     }
-    let space = batch.space(room).ok_or(Unwritten::BatchFull)?;
+    let run = batch.open_run(path);
+    let padded = (room + rewrite::MAX_PADDING).min(MAX_DATAGRAM_BYTES);
+    let space = batch.space(padded).ok_or(Unwritten::BatchFull)?;
     let types = slot
         .payload_types(packet.meta.codec_index)
         .ok_or(DropReason::CodecNotNegotiated)?;
@@ -245,10 +253,25 @@ fn write_packet(
     slot.last_timestamp = sent.numbers.timestamp;
     let written = rewrite::write(&packet, &writing, space).map_err(|_| DropReason::TooLarge)?;
 
+    // Pad, to the size of the run that it is to belong to, or to begin.
+    let mut padding = 0;
+    if pending.pad_to > 0 {
+        let run = run.map_or(0, |size| size.saturating_sub(overhead));
+        let begun = written.len + usize::from(pending.pad_to.saturating_sub(pending.payload_len));
+        let wanted = if run >= written.len { run } else { begun };
+        let room = space.len() - overhead;
+        padding = rewrite::pad(written, wanted - written.len, &mut space[..room]);
+    }
+
     // Encrypt.
     let len = srtp
         .send
-        .protect_rtp(&mut outgoing.stream, written.header_len, written.len, space)
+        .protect_rtp(
+            &mut outgoing.stream,
+            written.header_len,
+            written.len + padding,
+            space,
+        )
         .map_err(DropReason::from)?;
     if !pending.again {
         slot.statistics.on_sent(written.len - written.header_len);
@@ -260,5 +283,5 @@ fn write_packet(
 
     // Batch.
     batch.commit(path, len);
-    Ok(len)
+    Ok((len, padding))
 }

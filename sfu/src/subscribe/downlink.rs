@@ -10,6 +10,7 @@ use super::retransmit::RetransmitBudget;
 use super::slot::Sent;
 use crate::key::SlotKey;
 use crate::parameters::SlotMedia;
+use crate::publish::packet::CachedPacket;
 
 /// The sending side of one peer.
 #[derive(Debug)]
@@ -33,12 +34,36 @@ struct SlotName {
 }
 
 /// A packet that a forwarder has let through. Its bytes stay in the cache until it is written.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Pending {
     pub(crate) slot: SlotKey,
     pub(crate) sent: Sent,
     /// Whether it was sent before and travels as RTX.
     pub(crate) again: bool,
+    /// The length of its payload, in bytes.
+    pub(crate) payload_len: u16,
+    /// The length to which its payload is to be padded; if it is no longer than that, it is not.
+    pub(crate) pad_to: u16,
+}
+
+impl Pending {
+    /// A packet of the cache that goes out on a slot.
+    pub(crate) fn new(slot: SlotKey, sent: Sent, again: bool, packet: &CachedPacket<'_>) -> Self {
+        Self {
+            slot,
+            sent,
+            again,
+            // Nothing longer than a datagram is cached.
+            payload_len: packet.payload().len() as u16,
+            pad_to: 0,
+        }
+    }
+
+    /// Whether both travel under one SSRC, where their order counts.
+    #[inline]
+    pub(crate) fn same_stream(&self, other: &Self) -> bool {
+        self.slot == other.slot && self.again == other.again
+    }
 }
 
 impl Downlink {
@@ -158,6 +183,16 @@ impl Downlink {
             self.pending.push(pending);
         }
         room
+    }
+
+    /// All packets of this turn, to be put in another order, while none of them is written.
+    #[inline]
+    pub(crate) fn unwritten(&mut self) -> &mut [Pending] {
+        if self.written == 0 {
+            &mut self.pending
+        } else {
+            &mut []
+        }
     }
 
     /// The next packet to write; [`advance`](Self::advance) when it is.

@@ -178,6 +178,29 @@ pub(crate) fn write_padding(
     Ok(Written { header_len, len })
 }
 
+/// Pads a packet that was written to the start of `out` by so many bytes (RFC 3550 §5.1), if that is not
+/// more than [`MAX_PADDING`] and there is room. Returns how many were added.
+#[inline]
+pub(crate) fn pad(written: Written, bytes: usize, out: &mut [u8]) -> usize {
+    if bytes == 0 || bytes > MAX_PADDING || written.len + bytes > out.len() {
+        return 0;
+    }
+    let (packet, rest) = out.split_at_mut(written.len);
+    if let (Some(first), Some((count, zeros))) = (
+        packet.first_mut(),
+        rest.get_mut(..bytes).and_then(<[u8]>::split_last_mut),
+    ) {
+        *first |= RtpHeader::PADDING_BIT;
+        zeros.fill(0);
+        // Not more than `MAX_PADDING`.
+        *count = bytes as u8;
+    }
+    bytes
+}
+
+/// More is not worth it; RTP could say 255.
+pub(crate) const MAX_PADDING: usize = 64;
+
 /// A fixed header, an extension block's head, a MID and a departure in the two-byte form, the RTX prefix, and
 /// the second byte that each forwarded element needs if the block must go over to the two-byte form.
 pub(crate) const HEADER_ALLOWANCE: usize =

@@ -275,7 +275,7 @@ impl SlotOracle {
                 "payload type {payload_type} was not negotiated here"
             ));
         }
-        if !rtx && (header.padding || packet.payload.is_empty()) {
+        if !rtx && packet.payload.is_empty() {
             return Err("a packet of padding".to_owned());
         }
         for extension in &header.extensions {
