@@ -112,3 +112,33 @@ fn what_a_muted_camera_showed_before_is_shown_to_nobody_who_comes_after() {
         world.finish();
     }
 }
+
+#[test]
+fn the_first_viewer_on_another_worker_begins_with_what_the_publishers_worker_has() {
+    let mut asked = 0;
+    for seed in 0..20 {
+        let mut world = World::with_workers(seed, 2);
+        let publisher = world.join(Person::talker().on_worker(0));
+        world.run_for(3 * SECOND);
+        world.join(Person::viewer().on_worker(0));
+        world.run_for(400 * MS);
+        let before = world.sender_statistics(publisher, TrackSource::Camera);
+        let late = world.join(Person::viewer().on_worker(1));
+        world.run_for(SECOND);
+        let after = world.sender_statistics(publisher, TrackSource::Camera);
+        asked += after.keyframe_requests - before.keyframe_requests;
+        let connected = world.client(late).connected_at().expect("connected");
+        let first = world.camera(late, publisher).first_after(connected);
+        assert!(
+            first < Some(connected + 600 * MS),
+            "seed {seed}: {connected:?}, {first:?}"
+        );
+        world.finish();
+    }
+    // In this world commands to different workers may change places, and what is exported before it is
+    // imported is lost.
+    assert!(
+        asked < 15,
+        "the publisher was asked {asked} times in 20 worlds"
+    );
+}

@@ -42,8 +42,8 @@ impl Engine {
             Command::ImportTrack { track, from, media } => {
                 self.add_track(track, *media, Origin::Worker(from));
             }
-            Command::ExportTrack { track, to } => self.set_export(track, to, true),
-            Command::StopExport { track, to } => self.set_export(track, to, false),
+            Command::ExportTrack { track, to } => self.set_export(now, track, to, true),
+            Command::StopExport { track, to } => self.set_export(now, track, to, false),
             Command::Assign { peer, slot, track } => self.assign(now, peer, slot, track),
             Command::SendData {
                 peer,
@@ -237,11 +237,17 @@ impl Engine {
         }
     }
 
-    /// The worker over there asks for keyframes itself, once somebody there can show one.
-    fn set_export(&mut self, id: TrackId, to: WorkerId, wanted: bool) {
-        let key = self.track_ids.get(&id);
-        if let Some(route) = key.and_then(|&key| self.routes.get_mut(key)) {
+    /// The worker over there gets the newest pictures to begin with, and asks for keyframes itself, once
+    /// somebody there can show one.
+    fn set_export(&mut self, now: Instant, id: TrackId, to: WorkerId, wanted: bool) {
+        let Some(&key) = self.track_ids.get(&id) else {
+            return;
+        };
+        if let Some(route) = self.routes.get_mut(key) {
             route.set_export(to, wanted);
+        }
+        if wanted {
+            self.export_group(now, key, to);
         }
     }
 

@@ -21,10 +21,15 @@ impl Engine {
             };
             let origin = self.routes.get(key).map(|route| route.origin);
             match piped {
-                Piped::Packet { meta, bytes } if origin == Some(Origin::Worker(from)) => {
+                Piped::Packet { meta, past, bytes } if origin == Some(Origin::Worker(from)) => {
                     let Some(track) = self.tracks.get_mut(key) else {
                         continue;
                     };
+                    if past {
+                        // What is there already came by itself.
+                        let _ = track.accept_past(now, encoding, *meta, bytes);
+                        continue;
+                    }
                     match track.accept_piped(now, encoding, *meta, bytes) {
                         Ok(arrival) => {
                             self.note_arrival(now, key, arrival);
@@ -65,6 +70,13 @@ impl Engine {
                     source.forget_group();
                 }
             }
+            Notice::Group { began } => {
+                let track = self.tracks.get_mut(key);
+                if let Some(source) = track.and_then(|track| track.encoding_mut(encoding)) {
+                    source.set_group_began(began);
+                }
+            }
+            Notice::PastComplete => self.start_with_past(now, key),
             Notice::KeyframeWanted => self.want_keyframe(now, key, encoding),
         }
     }

@@ -5,7 +5,9 @@ use std::time::Instant;
 
 use super::Engine;
 use super::fan_out::{Arrived, offer_packet};
-use crate::key::SlotKey;
+use super::pipe::Notice;
+use crate::id::WorkerId;
+use crate::key::{SlotKey, TrackKey};
 use crate::parameters::MediaKind;
 
 impl Engine {
@@ -88,5 +90,60 @@ impl Engine {
             touched.push(slot.peer);
         }
         true
+    }
+
+    /// Sends what late viewers may begin with to a worker that begins to import the track.
+    pub(super) fn export_group(&mut self, now: Instant, key: TrackKey, to: WorkerId) {
+        let (Some(track), Some(outbox)) = (
+            self.tracks.get(key).filter(|track| !track.is_muted()),
+            self.outboxes.get_mut(to.index()),
+        ) else {
+            return;
+        };
+        for (encoding, source) in track.encodings().iter().enumerate() {
+            let Some(group) = source.young_group(now) else {
+                continue;
+            };
+            let name = encoding as u8;
+            let mut sequence = group.first;
+            while sequence <= group.last {
+                match source.packet(sequence) {
+                    Some(packet) => {
+                        outbox.push_past(track.id(), name, packet.meta, packet.bytes);
+                    }
+                    None => {
+                        let notice = Notice::Skip {
+                            continuity: source.continuity(),
+                            sequence,
+                        };
+                        outbox.push_notice(track.id(), name, notice);
+                    }
+                }
+                sequence = sequence.next();
+            }
+            let began = group.began;
+            outbox.push_notice(track.id(), name, Notice::Group { began });
+        }
+        outbox.push_notice(track.id(), 0, Notice::PastComplete);
+    }
+
+    /// Lets the slots begin that show an imported track, with what has come of its past.
+    pub(super) fn start_with_past(&mut self, now: Instant, key: TrackKey) {
+        let Some(track) = self.tracks.get_mut(key) else {
+            return;
+        };
+        track.observe_layers(now);
+        let best = track.best_encoding();
+        let slots = match self.routes.get(key) {
+            Some(route) => route.slots.clone(),
+            None => return,
+        };
+        for slot_key in slots {
+            if let Some(slot) = self.slots.get_mut(slot_key) {
+                slot.forwarder.set_target(best);
+            }
+            self.start_slot(now, slot_key);
+        }
+        self.schedule_track(key);
     }
 }

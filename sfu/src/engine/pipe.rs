@@ -4,6 +4,8 @@
 //! A packet crosses once, however many slots show it over there. It was decrypted, parsed and
 //! deduplicated where it arrived; the importing worker caches it and forwards.
 
+use std::time::Instant;
+
 use sfu_rtp::SeqNo;
 
 use crate::capture_clock::CaptureClock;
@@ -30,6 +32,8 @@ enum Content {
     /// The packet lies in `bytes`.
     Packet {
         meta: PacketMeta,
+        /// Whether it came before the track was exported.
+        past: bool,
         start: usize,
         len: usize,
     },
@@ -45,6 +49,11 @@ pub(crate) enum Notice {
     Clock(CaptureClock),
     /// To importers: the publisher shows nothing for now, so nobody is to begin with what it showed.
     Muted,
+    /// To an importer that has just begun: the packets of the past that it got of this encoding are a group of
+    /// pictures, which arrived from this time on.
+    Group { began: Instant },
+    /// To an importer that has just begun: it has all of the past.
+    PastComplete,
     /// To the publisher's worker: a subscriber needs a keyframe.
     KeyframeWanted,
 }
@@ -54,6 +63,8 @@ pub(crate) enum Notice {
 pub(crate) enum Piped<'a> {
     Packet {
         meta: &'a PacketMeta,
+        /// Whether it is of the past: to be cached, and not forwarded by itself.
+        past: bool,
         bytes: &'a [u8],
     },
     Notice(Notice),
@@ -77,12 +88,34 @@ impl PipeBatch {
         self.packets = 0;
     }
 
-    /// Adds a packet. `false`: the batch is full.
+    /// Adds a packet that has just come. `false`: the batch is full.
     pub(crate) fn push_packet(
         &mut self,
         track: TrackId,
         encoding: u8,
         meta: &PacketMeta,
+        packet: &[u8],
+    ) -> bool {
+        self.push(track, encoding, meta, false, packet)
+    }
+
+    /// Adds a packet that came before the track was exported. `false`: the batch is full.
+    pub(crate) fn push_past(
+        &mut self,
+        track: TrackId,
+        encoding: u8,
+        meta: &PacketMeta,
+        packet: &[u8],
+    ) -> bool {
+        self.push(track, encoding, meta, true, packet)
+    }
+
+    fn push(
+        &mut self,
+        track: TrackId,
+        encoding: u8,
+        meta: &PacketMeta,
+        past: bool,
         packet: &[u8],
     ) -> bool {
         if self.bytes.len() + packet.len() > MAX_BATCH_BYTES || self.items.len() >= MAX_ITEMS {
@@ -96,6 +129,7 @@ impl PipeBatch {
             encoding,
             content: Content::Packet {
                 meta: *meta,
+                past,
                 start,
                 len: packet.len(),
             },
@@ -120,8 +154,14 @@ impl PipeBatch {
     pub(crate) fn iter(&self) -> impl Iterator<Item = (TrackId, usize, Piped<'_>)> {
         self.items.iter().filter_map(|item| {
             let piped = match &item.content {
-                Content::Packet { meta, start, len } => Piped::Packet {
+                Content::Packet {
                     meta,
+                    past,
+                    start,
+                    len,
+                } => Piped::Packet {
+                    meta,
+                    past: *past,
                     bytes: self.bytes.get(*start..start + len)?,
                 },
                 Content::Other(notice) => Piped::Notice(*notice),

@@ -175,6 +175,11 @@ impl Encoding {
         self.group.clear();
     }
 
+    /// The group's first packet arrived then, on the worker where the track is published.
+    pub(crate) fn set_group_began(&mut self, began: Instant) {
+        self.group.set_began(began);
+    }
+
     /// The pictures that a subscriber who comes now may begin with, if there are any.
     pub(crate) fn young_group(&self, now: Instant) -> Option<CachedGroup> {
         self.group.young(now, &self.cache)

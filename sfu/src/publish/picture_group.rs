@@ -35,6 +35,8 @@ pub(crate) struct CachedGroup {
     pub(crate) first: SeqNo,
     /// The last packet so far.
     pub(crate) last: SeqNo,
+    /// When the first packet arrived.
+    pub(crate) began: Instant,
     /// The timestamp of the newest frame.
     pub(crate) latest: RtpTime,
 }
@@ -63,6 +65,13 @@ impl PictureGroup {
             self.padding.pop_front();
         }
         self.padding.push_back(sequence);
+    }
+
+    /// It is older than its being cached here tells.
+    pub(crate) fn set_began(&mut self, began: Instant) {
+        if let Some(start) = &mut self.start {
+            start.began = start.began.min(began);
+        }
     }
 
     /// Nobody is to begin with what has come so far.
@@ -110,6 +119,7 @@ impl PictureGroup {
         Some(CachedGroup {
             first: start.first,
             last,
+            began: start.began,
             latest,
         })
     }

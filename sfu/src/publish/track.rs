@@ -234,6 +234,21 @@ impl Track {
         })
     }
 
+    /// Takes a packet that another worker had accepted before it began to export the track: for those who
+    /// come late, and no sign that anything flows.
+    pub(crate) fn accept_past(
+        &mut self,
+        now: Instant,
+        encoding: usize,
+        meta: PacketMeta,
+        packet: &[u8],
+    ) -> Result<(), DropReason> {
+        let target = self.encodings.get_mut(encoding);
+        target
+            .ok_or(DropReason::UnknownSsrc)?
+            .insert(now, meta, packet)
+    }
+
     /// The timestamp of encoding `from` at the moment that `to` stamps with `timestamp`, if sender reports have
     /// told both clocks. Simulcast layers begin at random timestamps of their own.
     pub(crate) fn align(&self, from: usize, to: usize, timestamp: RtpTime) -> Option<RtpTime> {
