@@ -87,6 +87,8 @@ drop_reasons! {
     CodecNotNegotiated => "codec_not_negotiated",
     /// The rewritten packet would not fit a datagram.
     TooLarge => "too_large",
+    /// The packet has waited too long for the path to the subscriber to have room.
+    Overdue => "overdue",
     /// The subscriber's queue of this turn is full.
     DownlinkFull => "downlink_full",
     /// The packet left the cache before its turn to be sent came.

@@ -6,6 +6,7 @@ pub(crate) mod bwe;
 pub(crate) mod downlink;
 pub(crate) mod forwarder;
 pub(crate) mod history;
+pub(crate) mod pacer;
 pub(crate) mod retransmit;
 pub(crate) mod rewrite;
 pub(crate) mod sender_statistics;

@@ -29,6 +29,7 @@ pub use watch::Watch;
 pub use witness::Witness;
 
 use crate::media::Label;
+use crate::network::Link;
 use lips::Lips;
 use slot::SlotOracle;
 
@@ -40,6 +41,8 @@ pub struct Oracle {
     /// Which slot an SSRC belongs to, and whether it carries retransmissions.
     streams: HashMap<u32, (usize, bool)>,
     lips: Lips,
+    link_was_bad: bool,
+    link_was_plain: bool,
 }
 
 /// When a datagram was sent and when it arrived.
@@ -59,6 +62,8 @@ impl Oracle {
             slots: Vec::new(),
             streams: HashMap::new(),
             lips: Lips::default(),
+            link_was_bad: false,
+            link_was_plain: true,
         }
     }
 
@@ -76,9 +81,20 @@ impl Oracle {
                                 .object(now, &slot.mid, "its SSRC is another slot's too");
                         }
                     }
-                    self.slots.push(SlotOracle::new(slot));
+                    let mut oracle = SlotOracle::new(slot);
+                    oracle.receives_by(self.link_was_bad, self.link_was_plain);
+                    self.slots.push(oracle);
                 }
             }
+        }
+    }
+
+    /// The client receives by this link now.
+    pub fn receives_by(&mut self, link: &Link) {
+        self.link_was_bad |= link.is_bad();
+        self.link_was_plain &= link.is_plain();
+        for slot in &mut self.slots {
+            slot.receives_by(self.link_was_bad, self.link_was_plain);
         }
     }
 

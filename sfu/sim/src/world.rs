@@ -149,6 +149,8 @@ impl World {
     pub fn set_downlink(&mut self, id: PersonId, link: Link) {
         let address = self.crowd.member(id).device.address();
         self.network.set_downlink(address, link);
+        let device = &mut self.crowd.member_mut(id).device;
+        device.oracle_mut().receives_by(&link);
     }
 
     /// Everybody leaves, and nothing may be left of them.

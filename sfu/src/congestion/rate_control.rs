@@ -101,6 +101,9 @@ impl RateControl {
             return;
         };
         self.capacity.forget_if_above(throughput);
+        // What arrives without a queue is carried, whatever was believed. An encoder would send no more than
+        // the estimate, but layers come in steps.
+        self.rate = self.rate.max(throughput * BETA);
         let limit = if seen.bounded {
             PROOF * throughput + PROOF_FLOOR
         } else {
@@ -269,6 +272,16 @@ mod tests {
         run(&mut control, 0, 10_000, Usage::Normal);
         let rate = control.rate();
         assert!((2.0e6..2.2e6).contains(&rate), "{rate}");
+    }
+
+    #[test]
+    fn what_arrives_without_a_queue_is_believed() {
+        let mut control = RateControl::new(1e6);
+        control.update(&seen(0, Usage::Over, 0.1e6));
+        assert_eq!(control.rate(), 85e3);
+        control.update(&seen(100, Usage::Normal, 0.4e6));
+        control.update(&seen(200, Usage::Normal, 0.4e6));
+        assert!(control.rate() > 0.34e6, "{}", control.rate());
     }
 
     #[test]

@@ -15,6 +15,7 @@ use super::route::Origin;
 use crate::counters::Counters;
 use crate::drop_reason::DropReason;
 use crate::key::{SlotKey, TrackKey};
+use crate::parameters::MediaKind;
 use crate::publish::encoding::Encoding;
 use crate::publish::packet::CachedPacket;
 use crate::publish::track::{Arrival, Track};
@@ -175,6 +176,12 @@ pub(super) fn offer_packet(
     let meta = packet.meta;
     if slot.payload_types(meta.codec_index).is_none() {
         return Err(DropReason::CodecNotNegotiated);
+    }
+    if slot.kind == MediaKind::Video && peer.downlink.is_overdue(source.now, slot_key) {
+        if slot.forwarder.current().is_some() {
+            slot.forwarder.detach(slot.forwarder.target());
+        }
+        return Err(DropReason::Overdue);
     }
     let decision = slot
         .forwarder

@@ -19,6 +19,7 @@ use super::peer::Peer;
 use super::probing::write_padding;
 use super::{Engine, Slots, Timer};
 use crate::drop_reason::DropReason;
+use crate::parameters::MediaKind;
 use crate::publish::Tracks;
 use crate::publish::track::{Received, Refusal};
 use crate::send_batch::{MAX_DATAGRAM_BYTES, Path, SendBatch};
@@ -128,6 +129,13 @@ impl Engine {
         };
         while let Some(&peer_key) = self.touched.last() {
             if let Some(peer) = self.peers.get_mut(peer_key) {
+                let slots = &self.slots;
+                let is_sound = |key| {
+                    let slot = slots.get(key);
+                    slot.is_some_and(|slot| slot.kind == MediaKind::Audio)
+                };
+                let late = peer.downlink.pace(self.now, is_sound);
+                self.counters.drop_many(DropReason::Overdue, late as u64);
                 if batch.takes_runs() {
                     self.runs.arrange(peer.downlink.unwritten());
                 }
@@ -159,6 +167,7 @@ impl Engine {
                     let timer = Timer::Peer(peer_key);
                     self.deadlines.advance(timer, &mut peer.due, at);
                 }
+                peer.downlink.end_turn();
                 peer.touched = false;
             }
             self.touched.pop();

@@ -1,4 +1,4 @@
-//! Probes of the path to a subscriber: when they go on, and the packets of padding that they are made of.
+//! What the estimate of a subscriber's path has the engine do: probes go on, and packets that wait leave.
 //!
 //! Padding travels on a slot's RTX stream, where nobody misses a number (RFC 4588; libwebrtc sends its own
 //! probes there, so that receivers are used to it).
@@ -26,10 +26,10 @@ impl Engine {
         }
     }
 
-    /// Has padding written at the end of the turn, if a probe wants any.
+    /// Has padding or packets that wait written at the end of the turn, if it is time.
     pub(super) fn continue_probe(&mut self, now: Instant, key: PeerKey) {
         if let Some(peer) = self.peers.get_mut(key)
-            && peer.downlink.padding(now) > 0
+            && peer.downlink.has_more(now)
             && !peer.touched
         {
             peer.touched = true;

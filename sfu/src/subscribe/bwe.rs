@@ -43,6 +43,8 @@ pub(crate) struct Estimator {
     sending_rate: f64,
     /// What could be sent if it fitted.
     wanted: f64,
+    /// The queue has grown, or packets were lost, or a probe was slowed down, and no probe has gone through since.
+    is_limited: bool,
     /// Whether padding can be sent.
     can_probe: bool,
     hearing: Hearing,
@@ -76,6 +78,7 @@ impl Estimator {
             sending: RateWindow::new(),
             sending_rate: 0.0,
             wanted: 0.0,
+            is_limited: false,
             can_probe: false,
             hearing: Hearing {
                 unanswered_since: None,
@@ -100,6 +103,12 @@ impl Estimator {
     #[cfg(test)]
     pub(crate) fn probes(&self) -> u64 {
         self.prober.sent()
+    }
+
+    /// What the path was seen not to exceed; `None` while nothing has shown that it has a limit at all. Beyond
+    /// the estimate as it is at first a path may well carry all.
+    pub(crate) fn limit(&self) -> Option<Bitrate> {
+        self.estimate().filter(|_| self.is_limited)
     }
 
     /// What could be sent if it fitted: how far to probe.
@@ -156,12 +165,15 @@ impl Estimator {
         });
         if self.rate.decreased_at() == Some(at) {
             self.prober.on_decrease(at);
+            self.is_limited = true;
         }
         self.loss.update(at, self.rate());
+        self.is_limited |= self.loss.cap().is_some();
         if let Some(shown) = self.prober.take_result(self.rate(), self.wanted) {
-            self.rate.raise_to(at, shown);
-            self.loss.raise_to(shown);
+            self.rate.raise_to(at, shown.rate);
+            self.loss.raise_to(shown.rate);
             self.throughput.expect_change();
+            self.is_limited = shown.is_slowed;
         }
         self.probe(at);
     }
@@ -244,11 +256,17 @@ impl Estimator {
             return;
         }
         let recently = self.rate.decreased_at().is_some_and(|at| now - at < CALM);
+        // Who was not told what is wanted sees at least what flows, and that it might be more.
+        let wanted = if self.wanted > 0.0 {
+            self.wanted
+        } else {
+            self.sending_rate * 2.0
+        };
         self.prober.poll(&Situation {
             now,
             estimate: self.rate(),
             sending: self.sending_rate,
-            wanted: self.wanted,
+            wanted,
             calm: self.trendline.usage() == Usage::Normal && !recently,
         });
     }

@@ -6,6 +6,7 @@ use sfu_rtp::extension::TransportSequence;
 use sfu_rtp::{Bitrate, ExtensionKind, Mid, Ssrc};
 
 use super::bwe::Estimator;
+use super::pacer::Pacer;
 use super::retransmit::RetransmitBudget;
 use super::slot::Sent;
 use crate::key::SlotKey;
@@ -19,6 +20,9 @@ pub(crate) struct Downlink {
     /// Decided, not yet written; empty between turns.
     pending: Vec<Pending>,
     written: usize,
+    pacer: Pacer,
+    /// Whether the pacer has looked at this turn's packets.
+    paced: bool,
     pub(crate) budget: RetransmitBudget,
     /// Present once a slot was negotiated on which the peer tells how packets reach it.
     pub(crate) estimator: Option<Box<Estimator>>,
@@ -64,6 +68,12 @@ impl Pending {
     pub(crate) fn same_stream(&self, other: &Self) -> bool {
         self.slot == other.slot && self.again == other.again
     }
+
+    /// About its length on the wire.
+    #[inline]
+    pub(crate) fn wire_len(&self) -> usize {
+        usize::from(self.payload_len) + HEADERS
+    }
 }
 
 impl Downlink {
@@ -72,6 +82,8 @@ impl Downlink {
             slots: Vec::new(),
             pending: Vec::new(),
             written: 0,
+            pacer: Pacer::default(),
+            paced: false,
             budget: RetransmitBudget::new(),
             estimator: None,
         }
@@ -137,14 +149,45 @@ impl Downlink {
         }
     }
 
-    /// When a probe goes on.
-    pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.estimator.as_ref()?.padding_at()
+    /// Keeps back what would come too fast for the path, or lets through what was kept back. Once a turn, before
+    /// the first packet is written; [`end_turn`](Self::end_turn) after the last. Returns how many repairs
+    /// have waited in vain.
+    #[inline]
+    pub(crate) fn pace(&mut self, now: Instant, is_sound: impl Fn(SlotKey) -> bool) -> usize {
+        if std::mem::replace(&mut self.paced, true) {
+            return 0;
+        }
+        let limit = self.estimator.as_ref().and_then(|own| own.limit());
+        self.pacer.pace(now, limit, &mut self.pending, is_sound)
     }
 
-    /// How many bytes of padding are to be sent now.
+    /// Whether pictures of a slot have waited so long that it must begin anew with a keyframe.
+    #[inline]
+    pub(crate) fn is_overdue(&self, now: Instant, slot: SlotKey) -> bool {
+        self.pacer.is_overdue(now, slot)
+    }
+
+    /// All of this turn's packets are written.
+    #[inline]
+    pub(crate) fn end_turn(&mut self) {
+        self.paced = false;
+    }
+
+    /// When a probe goes on, or packets that wait.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        let probe = self.estimator.as_ref().and_then(|own| own.padding_at());
+        [probe, self.pacer.next_at()].into_iter().flatten().min()
+    }
+
+    /// Whether something leaves although nothing was queued.
+    pub(crate) fn has_more(&self, now: Instant) -> bool {
+        self.pacer.next_at().is_some_and(|at| at <= now) || self.padding(now) > 0
+    }
+
+    /// How many bytes of padding are to be sent now. Media that waits is as good for a probe.
     pub(crate) fn padding(&self, now: Instant) -> usize {
         let estimator = self.estimator.as_ref();
+        let estimator = estimator.filter(|_| !self.pacer.is_waiting());
         estimator.map_or(0, |estimator| estimator.padding(now))
     }
 
@@ -211,6 +254,9 @@ impl Downlink {
         }
     }
 }
+
+/// Header, extensions and authentication tag of most packets.
+const HEADERS: usize = 40;
 
 /// Many frames of many slots; what goes beyond in one turn would only be loss in the network.
 const MAX_PENDING: usize = 4096;

@@ -41,6 +41,21 @@ impl Link {
         }
     }
 
+    /// Whether nothing about it but its delay can make a server send less or later.
+    pub fn is_plain(&self) -> bool {
+        self.rate.is_none() && self.loss == Loss::None && self.jitter.is_zero()
+    }
+
+    /// Whether a server may have to interrupt a picture on it: it carries only so much, or loses more than
+    /// repairs can make up for.
+    pub fn is_bad(&self) -> bool {
+        let lost = match self.loss {
+            Loss::None => 0.0,
+            Loss::Random { share } | Loss::Bursts { share, .. } => share,
+        };
+        self.rate.is_some() || lost > 0.2
+    }
+
     /// This, with up to `jitter` more delay.
     #[must_use]
     pub const fn jittery(self, jitter: Duration) -> Self {

@@ -41,13 +41,14 @@ impl Record {
 type Finding = (Instant, String);
 
 /// Checks everything that arrived before `until`. `changes` are the times at which the slot was
-/// assigned anew or a track muted or unmuted.
+/// assigned anew or a track muted or unmuted. On a bad link the server may interrupt a picture besides.
 pub(super) fn check(
     promise: &SlotPromise,
     records: &BTreeMap<u64, Record>,
     changes: &[Instant],
     until: Instant,
     mishaps: &Mishaps,
+    link_was_bad: bool,
 ) -> Result<(), Finding> {
     let last = records.iter().rev().find(|(_, record)| record.at < until);
     let Some((&last, _)) = last else {
@@ -62,6 +63,7 @@ pub(super) fn check(
         promise,
         changes,
         mishaps,
+        link_was_bad,
         overtaken_by: None,
         burst: None,
     };
@@ -120,6 +122,7 @@ struct Pair<'a> {
     promise: &'a SlotPromise,
     changes: &'a [Instant],
     mishaps: &'a Mishaps,
+    link_was_bad: bool,
     /// When the newest frame was captured that this layer's first frames may be older than: the last of the
     /// layer before, or of a burst with which the slot began. Such frames are stamped closer together.
     overtaken_by: Option<Duration>,
@@ -225,7 +228,8 @@ impl Pair<'_> {
         let video = self.promise.kind == MediaKind::Video;
         let same_encoding = from.ssrc == to.ssrc;
         let slack = before.sent_at.min(after.sent_at)..=before.sent_at.max(after.sent_at);
-        if same_encoding && !self.changes.iter().any(|at| slack.contains(at)) {
+        let allowed = video && self.link_was_bad;
+        if same_encoding && !allowed && !self.changes.iter().any(|at| slack.contains(at)) {
             return Err("the source was interrupted, and nobody asked for it".to_owned());
         }
         // The old run may have gone on for a little while, with packets that were lost upstream.

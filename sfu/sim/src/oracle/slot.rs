@@ -34,6 +34,10 @@ pub struct SlotOracle {
     decoder: Decoder,
     /// The last sender report and when it was sent.
     last_report: Option<(Instant, SenderReport)>,
+    /// Pictures may be interrupted: the link was bad at some time.
+    link_was_bad: bool,
+    /// Nothing has to wait: the link never had anything but a delay.
+    link_was_plain: bool,
     /// What was counted; the client adds what it asks for.
     pub statistics: SlotStatistics,
 }
@@ -81,6 +85,8 @@ impl SlotOracle {
             highest: None,
             rtx_numbers: Vec::new(),
             last_report: None,
+            link_was_bad: false,
+            link_was_plain: true,
             statistics: SlotStatistics::default(),
         }
     }
@@ -122,6 +128,12 @@ impl SlotOracle {
     pub(super) fn assigned(&mut self, now: Instant, shows: Option<Label>) {
         self.assignments.push((now, shows));
         self.decoder.source_changed(now);
+    }
+
+    /// What the link was since the beginning.
+    pub(super) fn receives_by(&mut self, was_bad: bool, was_plain: bool) {
+        self.link_was_bad = was_bad;
+        self.link_was_plain = was_plain;
     }
 
     pub(super) fn muted(&mut self, now: Instant, track: Label, muted: bool) {
@@ -253,6 +265,7 @@ impl SlotOracle {
             &changes,
             now - SETTLING,
             mishaps,
+            self.link_was_bad,
         )
         .unwrap_or_else(|(at, sentence)| witness.object(at, &self.promise.mid, sentence));
         let rtx_ssrc = self.promise.rtx_ssrc.unwrap_or_default();
@@ -315,6 +328,8 @@ impl SlotOracle {
             return Ok(());
         }
         let at = record.sent_at;
+        let may_wait = !self.link_was_plain && self.promise.kind == MediaKind::Video;
+        let held_for = if may_wait { PACE_TIME } else { Duration::ZERO };
         let mut allowed = false;
         for (since, shows) in self
             .assignments
@@ -324,7 +339,7 @@ impl SlotOracle {
         {
             allowed = *shows == Some(label);
             // What was decided before the change, but in the same turn, leaves with it.
-            if allowed || *since < at {
+            if allowed || *since + held_for < at {
                 break;
             }
         }
@@ -337,7 +352,7 @@ impl SlotOracle {
         let mut mutes = self.mutes.iter().rev();
         let last = mutes.find(|(since, track, _)| *track == label && *since <= at);
         match last {
-            Some((since, _, true)) if at - *since > PIPE_TIME => Err(format!(
+            Some((since, _, true)) if at - *since > PIPE_TIME + held_for => Err(format!(
                 "a packet of {label} was sent {:?} after the track was muted",
                 at - *since
             )),
@@ -381,6 +396,9 @@ const FIRST_CYCLE: u64 = 1 << 16;
 
 /// How far back a report looks for the packet that it speaks of.
 const REPORT_LOOKBACK: usize = 64;
+
+/// What one may wait for a path that cannot take it at once.
+const PACE_TIME: Duration = Duration::from_secs(1);
 
 /// What a packet that was decided on before a mute may take through a pipe to be sent.
 const PIPE_TIME: Duration = Duration::from_millis(20);

@@ -81,7 +81,7 @@ impl World {
         let witness = Witness::new(self.seed, self.start, format!("person {}", id.0));
         let rng = SmallRng::from_rng(&mut self.rng);
         let number = id.0 as u32;
-        let device = match person.library {
+        let mut device = match person.library {
             false => {
                 let client = Client::new(&person, number, address, witness, rng);
                 Device::Client(Box::new(client))
@@ -91,6 +91,7 @@ impl World {
                 Device::Browser(Box::new(browser))
             }
         };
+        device.oracle_mut().receives_by(&person.downlink);
         let peer = PeerId::new(self.fresh());
         let worker = person.worker.unwrap_or(id.0 % self.node.workers());
         let id = self.crowd.add(person, device, participant, peer, worker);

@@ -14,6 +14,8 @@ pub(super) struct Prober {
     next_rate: Option<f64>,
     /// When the next may begin otherwise; `None`: none was sent yet.
     next_at: Option<i64>,
+    /// The estimate was lowered and nothing has shown yet that it had to be.
+    recovering: bool,
     #[cfg(test)]
     sent: u64,
 }
@@ -46,6 +48,15 @@ struct Train {
     last_arrival: i64,
 }
 
+/// What a train has shown.
+#[derive(Clone, Copy, PartialEq, Debug)]
+pub(super) struct Shown {
+    /// The path carries so many bits per second.
+    pub(super) rate: f64,
+    /// And not more: the train arrived slower than it left.
+    pub(super) is_slowed: bool,
+}
+
 /// What limits a probe.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Situation {
@@ -67,6 +78,7 @@ impl Prober {
             id: 1,
             next_rate: None,
             next_at: None,
+            recovering: false,
             #[cfg(test)]
             sent: 0,
         }
@@ -82,6 +94,7 @@ impl Prober {
     pub(super) fn on_decrease(&mut self, now: i64) {
         self.next_rate = None;
         self.next_at = Some(now + RECOVERY);
+        self.recovering = true;
     }
 
     /// Begins a train if it is time to, and gives up on one that was not answered.
@@ -98,14 +111,14 @@ impl Prober {
         if !idle || !situation.calm || !useful {
             return;
         }
+        let limited = situation.sending < estimate * LIMITED;
         let rate = match (self.next_rate, self.next_at) {
             (Some(rate), _) => rate,
             (None, None) => estimate * FIRST,
-            (None, Some(at)) if now >= at && situation.sending < estimate * LIMITED => {
-                estimate * STEP
-            }
+            (None, Some(at)) if now >= at && (limited || self.recovering) => estimate * STEP,
             _ => return,
         };
+        self.recovering = false;
         let most = (situation.wanted * ROOM).max(estimate * WORTH_PROBING);
         self.next_rate = None;
         self.next_at = Some(now + INTERVAL);
@@ -164,7 +177,7 @@ impl Prober {
 
     /// The rate that a train has shown to be carried, if one is complete. `estimate` is what is believed now,
     /// `wanted` what could be sent.
-    pub(super) fn take_result(&mut self, estimate: f64, wanted: f64) -> Option<f64> {
+    pub(super) fn take_result(&mut self, estimate: f64, wanted: f64) -> Option<Shown> {
         let State::Awaiting(train) = &self.state else {
             return None;
         };
@@ -174,8 +187,8 @@ impl Prober {
         let (asked, shown) = (train.rate, train.rate_shown());
         self.state = State::Idle;
         let shown = shown?;
-        if shown >= asked * SUCCESS && wanted > shown.max(estimate) {
-            self.next_rate = Some(shown * STEP);
+        if shown.rate >= asked * SUCCESS && wanted > shown.rate.max(estimate) {
+            self.next_rate = Some(shown.rate * STEP);
         }
         Some(shown)
     }
@@ -236,7 +249,7 @@ impl Train {
 
     /// The rate at which it went through. What left in one burst is one point in time, so both rates are
     /// measured from the end of the first burst to the end of the last.
-    fn rate_shown(&self) -> Option<f64> {
+    fn rate_shown(&self) -> Option<Shown> {
         let took = self.last_arrival - self.first_arrival?;
         let sending = self.last_sent - self.began;
         if took <= 0 || sending <= 0 {
@@ -249,12 +262,14 @@ impl Train {
             // Something on the way held it back and let it go.
             return None;
         }
-        Some(if arrived < sent * SLOWED {
+        let is_slowed = arrived < sent * SLOWED;
+        let rate = if is_slowed {
             // This is what the path carries; all of it would be too much.
             arrived * BELOW_CAPACITY
         } else {
             sent.min(arrived)
-        })
+        };
+        Some(Shown { rate, is_slowed })
     }
 }
 
@@ -298,7 +313,7 @@ mod tests {
     };
 
     /// Sends a train over a path of so many bits per second, and returns (asked, shown).
-    fn send_over(prober: &mut Prober, begin: i64, capacity: f64) -> (f64, Option<f64>) {
+    fn send_over(prober: &mut Prober, begin: i64, capacity: f64) -> (f64, Option<Shown>) {
         let State::Sending(Train { rate, .. }) = prober.state else {
             panic!("no train is being sent");
         };
@@ -331,7 +346,9 @@ mod tests {
             let mut prober = Prober::new();
             prober.poll(&CALM);
             let (asked, shown) = send_over(&mut prober, 0, capacity * 1e3);
-            let kbps = shown.expect("it arrived") / 1e3;
+            let shown = shown.expect("it arrived");
+            let kbps = shown.rate / 1e3;
+            assert_eq!(shown.is_slowed, capacity < 1_500.0, "{capacity}");
             assert_eq!(asked, 1_500_000.0, "three times the estimate");
             assert!((least..=most).contains(&kbps), "{kbps} of {capacity}");
         }
@@ -342,7 +359,7 @@ mod tests {
         let mut prober = Prober::new();
         prober.poll(&CALM);
         let (_, shown) = send_over(&mut prober, 0, 100e6);
-        let estimate = shown.expect("it arrived");
+        let estimate = shown.expect("it arrived").rate;
         let wide = Situation {
             now: 100_000,
             estimate,
