@@ -28,13 +28,13 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
-use crate::id::{ParticipantId, TrackId};
+use crate::id::{ParticipantId, TrackId, WorkerId};
 use crate::room::{
     DisplayName, Grants, LeaveReason, Notification, Refusal, RoomLimits, RoomName, RoomSnapshot,
     RoomView, Subscription, Viewing,
 };
 use crate::transport::dtls::IdentityError;
-use crate::worker::WorkerSnapshot;
+use crate::worker::{Histogram, WorkerSnapshot};
 use node::{Admission, Node, SessionKey};
 use resume_token::ResumeToken;
 use shell::Shell;
@@ -44,7 +44,7 @@ pub use crate::room::{AnsweredTrack, TrackDeclaration};
 /// What a node is told when it starts.
 #[derive(Clone, Debug)]
 pub struct SfuConfig {
-    /// How many workers, 1 to [`WorkerId::MAX`](crate::id::WorkerId::MAX); usually one per core.
+    /// How many workers, 1 to [`WorkerId::MAX`]; usually one per core.
     pub workers: usize,
     /// The UDP port of the first worker; the others take the ports after it. 0: any free ports.
     pub udp_port: u16,
@@ -134,6 +134,11 @@ impl Sfu {
             .unwrap_or_default()
     }
 
+    /// How long it took peers from the answer to their offer until their media was up, in milliseconds.
+    pub fn join_milliseconds(&self) -> Histogram {
+        self.running.node.join_milliseconds()
+    }
+
     /// Ends every session with [`LeaveReason::ShuttingDown`] and then the workers, once they have said
     /// goodbye to their peers. Waits for that, some milliseconds.
     pub fn stop(&self) {
@@ -211,6 +216,9 @@ pub struct Load {
     pub participants: usize,
     /// How many peers each worker serves.
     pub peers: Vec<usize>,
+    /// The workers that have failed: their peers are gone, and they get no more until the process starts
+    /// anew.
+    pub failed_workers: Vec<WorkerId>,
 }
 
 /// Who wants to join, and as what.

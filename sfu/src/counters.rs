@@ -3,26 +3,17 @@
 //! Incrementing one is an addition in memory that the worker's core owns: no atomics, no lock.
 
 use crate::drop_reason::DropReason;
+use crate::parameters::MediaKind;
 
 /// What one worker has counted since it started.
 #[derive(Clone, Debug)]
 pub struct Counters {
-    /// Media packets received and authenticated, retransmissions included.
-    pub received_packets: u64,
-    /// Their bytes on the wire, without IP and UDP headers.
-    pub received_bytes: u64,
-    /// Media packets handed to the socket, retransmissions included.
-    pub sent_packets: u64,
-    /// Their bytes on the wire, without IP and UDP headers.
-    pub sent_bytes: u64,
+    /// Media packets received and authenticated.
+    pub received: Traffic,
+    /// Media packets handed to the socket.
+    pub sent: Traffic,
     /// Of these bytes, those of RTP padding that make packets of a run equal in size.
     pub padding_sent_bytes: u64,
-    /// Retransmissions received from publishers over RTX.
-    pub rtx_received_packets: u64,
-    /// Retransmissions sent to subscribers.
-    pub rtx_sent_packets: u64,
-    /// Packets of padding sent to subscribers to probe their path.
-    pub probe_packets: u64,
     /// Sequence numbers that subscribers asked for again.
     pub nack_received: u64,
     /// Sequence numbers that we asked publishers for.
@@ -43,14 +34,9 @@ pub struct Counters {
 impl Default for Counters {
     fn default() -> Self {
         Self {
-            received_packets: 0,
-            received_bytes: 0,
-            sent_packets: 0,
-            sent_bytes: 0,
+            received: Traffic::default(),
+            sent: Traffic::default(),
             padding_sent_bytes: 0,
-            rtx_received_packets: 0,
-            rtx_sent_packets: 0,
-            probe_packets: 0,
             nack_received: 0,
             nack_sent: 0,
             keyframe_requests_received: 0,
@@ -79,5 +65,89 @@ impl Counters {
     /// How many packets were dropped for `reason`.
     pub fn dropped(&self, reason: DropReason) -> u64 {
         self.drops[reason as usize]
+    }
+}
+
+/// What a media packet carries.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum PacketKind {
+    /// Sound, as it was sent first.
+    Audio,
+    /// A picture, as it was sent first.
+    Video,
+    /// A retransmission (RFC 4588).
+    Rtx,
+    /// Padding, to probe the path to a subscriber.
+    Probe,
+    /// Nothing that was negotiated: no m-line claims its SSRC.
+    Unclaimed,
+}
+
+impl PacketKind {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 5] = [
+        Self::Audio,
+        Self::Video,
+        Self::Rtx,
+        Self::Probe,
+        Self::Unclaimed,
+    ];
+
+    /// Of a stream that carries `media`, or retransmissions of it.
+    #[inline]
+    pub const fn of(media: MediaKind, is_rtx: bool) -> Self {
+        match (is_rtx, media) {
+            (true, _) => Self::Rtx,
+            (false, MediaKind::Audio) => Self::Audio,
+            (false, MediaKind::Video) => Self::Video,
+        }
+    }
+
+    /// The metric label.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Audio => "audio",
+            Self::Video => "video",
+            Self::Rtx => "rtx",
+            Self::Probe => "probe",
+            Self::Unclaimed => "unclaimed",
+        }
+    }
+}
+
+/// Packets and their bytes on the wire, without IP and UDP headers, by kind.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Traffic {
+    packets: [u64; PacketKind::ALL.len()],
+    bytes: [u64; PacketKind::ALL.len()],
+}
+
+impl Traffic {
+    /// Counts one packet of so many bytes.
+    #[inline]
+    pub fn add(&mut self, kind: PacketKind, bytes: usize) {
+        self.packets[kind as usize] += 1;
+        self.bytes[kind as usize] += bytes as u64;
+    }
+
+    /// How many packets of this kind there were.
+    pub fn packets(&self, kind: PacketKind) -> u64 {
+        self.packets[kind as usize]
+    }
+
+    /// How many bytes these had.
+    pub fn bytes(&self, kind: PacketKind) -> u64 {
+        self.bytes[kind as usize]
+    }
+
+    /// How many packets there were.
+    pub fn all_packets(&self) -> u64 {
+        self.packets.iter().sum()
+    }
+
+    /// How many bytes these had.
+    pub fn all_bytes(&self) -> u64 {
+        self.bytes.iter().sum()
     }
 }

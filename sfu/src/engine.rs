@@ -49,6 +49,7 @@ use crate::subscribe::slot::Slot;
 use crate::transport::dtls::Identity;
 use control_queue::ControlQueue;
 use deadlines::{Deadlines, Due};
+use debug_state::Held;
 use event::Event;
 use handshakes::Handshakes;
 use peer::Peer;
@@ -94,6 +95,7 @@ pub struct Engine {
     track_due: SecondaryMap<TrackKey, Due>,
     routes: SecondaryMap<TrackKey, Route>,
     slots: Slots,
+    held: Held,
 
     deadlines: Deadlines<Timer>,
     handshakes: Handshakes,
@@ -134,6 +136,7 @@ impl Engine {
             track_due: SecondaryMap::new(),
             routes: SecondaryMap::new(),
             slots: SlotMap::with_key(),
+            held: Held::default(),
             deadlines: Deadlines::new(),
             handshakes: Handshakes::default(),
             touched: Vec::new(),

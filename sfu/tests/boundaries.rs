@@ -12,7 +12,7 @@ const ALLOWED: &[(&str, &str)] = &[
         "control",
         "counters drop_reason engine id parameters room sdp transport worker",
     ),
-    ("counters", "drop_reason"),
+    ("counters", "drop_reason parameters"),
     ("demux", "id key"),
     ("drop_reason", ""),
     (

@@ -8,8 +8,8 @@ mod absence;
 mod offers;
 
 use std::collections::VecDeque;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use dashmap::DashMap;
@@ -27,6 +27,7 @@ use crate::id::{ParticipantId, PeerId, TrackId, WorkerId};
 use crate::room::{
     LeaveReason, Notification, Profile, Refusal, Room, RoomLimits, RoomName, RoomSnapshot, RoomView,
 };
+use crate::worker::Histogram;
 use absence::Suspension;
 
 /// The caps of a node, and what else of its configuration matters here.
@@ -52,6 +53,8 @@ pub(super) struct Node {
     room_count: AtomicUsize,
     participant_count: AtomicUsize,
     next_id: AtomicU64,
+    /// From the answer to an offer until the peer's media was up.
+    join_milliseconds: Mutex<Histogram>,
     stopping: AtomicBool,
     /// In the order of their ends, because all have the same time.
     suspended: Mutex<VecDeque<Suspension>>,
@@ -61,6 +64,8 @@ pub(super) struct Node {
 struct PeerEntry {
     room: RoomName,
     worker: WorkerId,
+    /// When its offer was answered.
+    since: Instant,
 }
 
 /// Which session of which participant: what a session holds.
@@ -91,6 +96,7 @@ impl Node {
             room_count: AtomicUsize::new(0),
             participant_count: AtomicUsize::new(0),
             next_id: AtomicU64::new(1),
+            join_milliseconds: Mutex::new(Histogram::default()),
             stopping: AtomicBool::new(false),
             suspended: Mutex::new(VecDeque::new()),
         }
@@ -223,6 +229,11 @@ impl Node {
         let Some(entry) = self.peers.get(&peer).map(|entry| entry.clone()) else {
             return;
         };
+        if let Event::PeerConnected { .. } = event {
+            let took = now.saturating_duration_since(entry.since).as_millis();
+            self.lock_join_times()
+                .record(u64::try_from(took).unwrap_or(u64::MAX));
+        }
         if let Event::PeerClosed { reason, .. } = event {
             tracing::debug!(%peer, reason = reason.code(), "peer closed");
             self.forget_peer(peer);
@@ -282,7 +293,19 @@ impl Node {
             rooms: self.room_count.load(Ordering::Relaxed),
             participants: self.participant_count.load(Ordering::Relaxed),
             peers: self.workers.peers(),
+            failed_workers: self.workers.failed(),
         }
+    }
+
+    pub(super) fn join_milliseconds(&self) -> Histogram {
+        *self.lock_join_times()
+    }
+
+    fn lock_join_times(&self) -> MutexGuard<'_, Histogram> {
+        // Counts, which a panic cannot leave half-changed.
+        self.join_milliseconds
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether nobody and nothing is left.

@@ -135,9 +135,11 @@ impl Engine {
     }
 
     fn remove_slot(&mut self, key: SlotKey) {
-        if let Some(slot) = self.slots.remove(key)
-            && let Some(route) = slot.track.and_then(|track| self.routes.get_mut(track))
-        {
+        let Some(slot) = self.slots.remove(key) else {
+            return;
+        };
+        self.held.assigned_slots -= usize::from(slot.track.is_some());
+        if let Some(route) = slot.track.and_then(|track| self.routes.get_mut(track)) {
             route.remove_slot(key);
         }
     }
@@ -149,6 +151,7 @@ impl Engine {
             return;
         };
         self.directory.remove_peer(peer.id, key);
+        self.held.connected_peers -= usize::from(peer.srtp.is_some());
         for slot in peer.downlink.retain_slots(|_| false) {
             self.remove_slot(slot);
         }
@@ -203,6 +206,7 @@ impl Engine {
         let Some(track) = self.tracks.remove(key) else {
             return;
         };
+        self.held.cached_bytes -= track.memory_bytes();
         self.track_ids.remove(&track.id());
         self.track_due.remove(key);
         let Some(route) = self.routes.remove(key) else {
@@ -210,6 +214,7 @@ impl Engine {
         };
         for slot in route.slots {
             if let Some(slot) = self.slots.get_mut(slot) {
+                self.held.assigned_slots -= usize::from(slot.track.is_some());
                 slot.clear();
             }
         }
@@ -279,12 +284,14 @@ impl Engine {
         if slot.track == wanted {
             return;
         }
+        self.held.assigned_slots -= usize::from(slot.track.is_some());
         if let Some(route) = slot.track.and_then(|before| self.routes.get_mut(before)) {
             route.remove_slot(slot_key);
         }
         match wanted.and_then(|key| Some((key, self.tracks.get(key)?))) {
             Some((track_key, track)) => {
                 slot.assign(track_key, track.codecs(), track.best_encoding());
+                self.held.assigned_slots += 1;
                 if let Some(route) = self.routes.get_mut(track_key) {
                     route.add_slot(slot_key);
                 }

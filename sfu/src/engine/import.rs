@@ -28,9 +28,12 @@ impl Engine {
                     if past {
                         // What is there already came by itself.
                         let _ = track.accept_past(now, encoding, *meta, bytes);
+                        self.held.cached_bytes += track.take_growth();
                         continue;
                     }
-                    match track.accept_piped(now, encoding, *meta, bytes) {
+                    let accepted = track.accept_piped(now, encoding, *meta, bytes);
+                    self.held.cached_bytes += track.take_growth();
+                    match accepted {
                         Ok(arrival) => {
                             self.note_arrival(now, key, arrival);
                             self.schedule_track(key);

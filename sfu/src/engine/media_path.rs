@@ -18,6 +18,7 @@ use sfu_rtp::{RtpHeader, rtx};
 use super::peer::Peer;
 use super::probing::write_padding;
 use super::{Engine, Slots, Timer};
+use crate::counters::PacketKind;
 use crate::drop_reason::DropReason;
 use crate::parameters::MediaKind;
 use crate::publish::Tracks;
@@ -56,12 +57,18 @@ impl Engine {
         let wire_len = packet.len();
         let len = srtp.receive.unprotect_rtp(&header, packet)?;
         let plaintext = packet.get_mut(..len).ok_or(DropReason::RtpMalformed)?;
-        self.counters.received_packets += 1;
-        self.counters.received_bytes += wire_len as u64;
 
         // Track.
         let feedback_at = peer.uplink.on_transport_packet(now, &header, plaintext);
-        let stream = peer.uplink.stream_of(&header, plaintext)?;
+        let stream = peer.uplink.stream_of(&header, plaintext);
+        let kind = stream.map_or(PacketKind::Unclaimed, |stream| {
+            let media = peer.uplink.kind_of(stream);
+            media.map_or(PacketKind::Unclaimed, |media| {
+                PacketKind::of(media, stream.rtx)
+            })
+        });
+        self.counters.received.add(kind, wire_len);
+        let stream = stream?;
         let track_key = peer
             .uplink
             .track_of(stream)
@@ -75,7 +82,6 @@ impl Engine {
             .get_mut(track_key)
             .ok_or(DropReason::NotPublished)?;
         let received = if stream.rtx {
-            self.counters.rtx_received_packets += 1;
             let original = track.encodings().get(usize::from(stream.encoding));
             let ssrc = original.and_then(|encoding| encoding.ssrc());
             let payload_type = peer
@@ -106,6 +112,7 @@ impl Engine {
             }
         };
         let accepted = track.accept(now, usize::from(stream.encoding), &received);
+        self.held.cached_bytes += track.take_growth();
         self.schedule_track(track_key);
         match accepted {
             Ok(arrival) => {
@@ -142,11 +149,9 @@ impl Engine {
                 while let Some(pending) = peer.downlink.next().copied() {
                     let (slots, tracks) = (&mut self.slots, &self.tracks);
                     match write_packet(leaving, peer, slots, tracks, &pending, batch) {
-                        Ok((len, padding)) => {
-                            self.counters.sent_packets += 1;
-                            self.counters.sent_bytes += len as u64;
-                            self.counters.padding_sent_bytes += padding as u64;
-                            self.counters.rtx_sent_packets += u64::from(pending.again);
+                        Ok(written) => {
+                            self.counters.sent.add(written.kind, written.len);
+                            self.counters.padding_sent_bytes += written.padding as u64;
                         }
                         Err(Unwritten::BatchFull) => return true,
                         Err(Unwritten::Dropped(reason)) => self.counters.drop(reason),
@@ -155,10 +160,7 @@ impl Engine {
                 }
                 while peer.downlink.padding(self.now) > 0 {
                     match write_padding(leaving, peer, &mut self.slots, batch) {
-                        Ok(len) => {
-                            self.counters.probe_packets += 1;
-                            self.counters.sent_bytes += len as u64;
-                        }
+                        Ok(len) => self.counters.sent.add(PacketKind::Probe, len),
                         Err(Unwritten::BatchFull) => return true,
                         Err(Unwritten::Dropped(_)) => break,
                     }
@@ -207,8 +209,16 @@ impl From<DropReason> for Unwritten {
     }
 }
 
-/// Rewrites and encrypts one packet, straight into the batch. Returns its length on the wire, and how much
-/// of that is padding.
+/// What was written.
+struct WrittenPacket {
+    kind: PacketKind,
+    /// On the wire.
+    len: usize,
+    /// How much of that is padding.
+    padding: usize,
+}
+
+/// Rewrites and encrypts one packet, straight into the batch.
 #[inline]
 fn write_packet(
     leaving: Leaving,
@@ -217,7 +227,7 @@ fn write_packet(
     tracks: &Tracks,
     pending: &Pending,
     batch: &mut SendBatch,
-) -> Result<(usize, usize), Unwritten> {
+) -> Result<WrittenPacket, Unwritten> {
     let sent = &pending.sent;
     let packet = tracks
         .get(sent.track)
@@ -292,5 +302,9 @@ fn write_packet(
 
     // Batch.
     batch.commit(path, len);
-    Ok((len, padding))
+    Ok(WrittenPacket {
+        kind: PacketKind::of(slot.kind, pending.again),
+        len,
+        padding,
+    })
 }

@@ -149,10 +149,11 @@ impl Engine {
         let Some(peer) = self.peers.get_mut(key) else {
             return;
         };
-        peer.srtp = Some(Box::new(Srtp {
+        let before = peer.srtp.replace(Box::new(Srtp {
             receive: ReceiveContext::new(keys),
             send: SendContext::new(keys),
         }));
+        self.held.connected_peers += usize::from(before.is_none());
         peer.reports_at = Some(now + super::reports::FIRST_REPORT);
         self.counters.handshakes_completed += 1;
         self.events.push_back(Event::PeerConnected {

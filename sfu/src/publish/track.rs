@@ -27,6 +27,8 @@ pub(crate) struct Track {
     /// When to look at the layers next; `None` while nothing arrives or there is but one.
     layers_at: Option<Instant>,
     muted: bool,
+    /// By how many bytes the caches have grown since somebody asked.
+    growth: usize,
 }
 
 /// A packet that a track has taken, by the names it has in the track.
@@ -54,6 +56,7 @@ impl Track {
             layers: Layers::default(),
             layers_at: None,
             muted: false,
+            growth: 0,
         }
     }
 
@@ -100,6 +103,12 @@ impl Track {
     /// Bytes that its packet caches hold.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.encodings.iter().map(Encoding::memory_bytes).sum()
+    }
+
+    /// By how many bytes its packet caches have grown since this was asked last.
+    #[inline]
+    pub(crate) fn take_growth(&mut self) -> usize {
+        std::mem::take(&mut self.growth)
     }
 
     /// The encoding that subscribers are to get: the one that shows most of those that flow.
@@ -198,7 +207,7 @@ impl Track {
             ),
             payload,
         };
-        target.insert(now, meta, received.plaintext)?;
+        insert(&mut self.growth, target, now, meta, received.plaintext)?;
         self.watch_layers(now);
         if self.muted {
             return Err(DropReason::Muted.into());
@@ -222,7 +231,7 @@ impl Track {
             .encodings
             .get_mut(encoding)
             .ok_or(DropReason::UnknownSsrc)?;
-        target.insert(now, meta, packet)?;
+        insert(&mut self.growth, target, now, meta, packet)?;
         target
             .statistics
             .on_packet(now, meta.sequence, meta.header.timestamp(), packet.len());
@@ -244,9 +253,8 @@ impl Track {
         packet: &[u8],
     ) -> Result<(), DropReason> {
         let target = self.encodings.get_mut(encoding);
-        target
-            .ok_or(DropReason::UnknownSsrc)?
-            .insert(now, meta, packet)
+        let target = target.ok_or(DropReason::UnknownSsrc)?;
+        insert(&mut self.growth, target, now, meta, packet)
     }
 
     /// The timestamp of encoding `from` at the moment that `to` stamps with `timestamp`, if sender reports have
@@ -272,6 +280,20 @@ impl Track {
             .min();
         [self.layers_at, feedback].into_iter().flatten().min()
     }
+}
+
+/// Caches a packet, and notes by how much that has made the cache grow.
+fn insert(
+    growth: &mut usize,
+    target: &mut Encoding,
+    now: Instant,
+    meta: PacketMeta,
+    packet: &[u8],
+) -> Result<(), DropReason> {
+    let before = target.memory_bytes();
+    let inserted = target.insert(now, meta, packet);
+    *growth += target.memory_bytes() - before;
+    inserted
 }
 
 /// A decrypted packet as it comes from an uplink.

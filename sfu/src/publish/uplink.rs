@@ -14,7 +14,7 @@ use super::sender_clock::SenderClock;
 use super::transport_feedback::TransportFeedbackRecorder;
 use crate::drop_reason::DropReason;
 use crate::key::TrackKey;
-use crate::parameters::{PeerParameters, PublishedMedia};
+use crate::parameters::{MediaKind, PeerParameters, PublishedMedia};
 
 /// The receiving side of one peer.
 #[derive(Debug)]
@@ -150,6 +150,12 @@ impl Uplink {
     #[inline]
     pub(crate) fn track_of(&self, stream: Stream) -> Option<TrackKey> {
         self.lines.get(usize::from(stream.line))?.track
+    }
+
+    /// What a stream's m-line carries.
+    #[inline]
+    pub(crate) fn kind_of(&self, stream: Stream) -> Option<MediaKind> {
+        Some(self.lines.get(usize::from(stream.line))?.media.kind)
     }
 
     /// What a retransmission's original had as payload type.

@@ -8,6 +8,7 @@
 //! and nobody does.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 
 use super::doorbell::{Doorbell, Rung};
@@ -31,6 +32,8 @@ struct Outlet {
     spent: Receiver<Box<PipeBatch>>,
     /// How many batches there are, on their way in either direction.
     made: usize,
+    /// How many wait for the reader.
+    waiting: Arc<AtomicUsize>,
     /// The reader's.
     doorbell: Arc<Doorbell>,
 }
@@ -40,6 +43,7 @@ struct Outlet {
 struct Inlet {
     batches: Receiver<Box<PipeBatch>>,
     spent: SyncSender<Box<PipeBatch>>,
+    waiting: Arc<AtomicUsize>,
 }
 
 /// The most batches under way in one pipe. A worker sends one in each turn with traffic; at the
@@ -89,6 +93,7 @@ impl Pipes {
         {
             return discard(&mut refused);
         }
+        outlet.waiting.fetch_add(1, Ordering::Relaxed);
         outlet.doorbell.ring(self.own);
         0
     }
@@ -107,6 +112,8 @@ impl Pipes {
             let Some(inlet) = inlet else { continue };
             let mut batches = 0;
             while let Ok(mut batch) = inlet.batches.try_recv() {
+                // The reader may come first: the sum is right again a moment later.
+                inlet.waiting.fetch_sub(1, Ordering::Relaxed);
                 take(from, &batch);
                 batch.clear();
                 // The queue back holds all that there are, so it refuses only when the other worker
@@ -120,6 +127,13 @@ impl Pipes {
             }
         }
         left
+    }
+
+    /// How many batches wait to be received.
+    pub(super) fn waiting(&self) -> usize {
+        let waiting = |inlet: &Inlet| inlet.waiting.load(Ordering::Relaxed);
+        let inlets = self.inlets.iter().flatten();
+        inlets.map(waiting).filter(|&n| n <= PIPE_BATCHES).sum()
     }
 }
 
@@ -140,10 +154,12 @@ impl Outlet {
 fn pipe(doorbell: Arc<Doorbell>) -> (Outlet, Inlet) {
     let (there, batches) = sync_channel(PIPE_BATCHES);
     let (back, spent) = sync_channel(PIPE_BATCHES);
+    let waiting = Arc::new(AtomicUsize::new(0));
     let outlet = Outlet {
         batches: there,
         spent,
         made: 0,
+        waiting: waiting.clone(),
         doorbell,
     };
     (
@@ -151,6 +167,7 @@ fn pipe(doorbell: Arc<Doorbell>) -> (Outlet, Inlet) {
         Inlet {
             batches,
             spent: back,
+            waiting,
         },
     )
 }

@@ -55,6 +55,8 @@ pub struct WorkerStatistics {
     pub pipe_batches: u64,
     /// Packets in them.
     pub pipe_packets: u64,
+    /// Batches that wait for it.
+    pub pipes_waiting: usize,
     /// Events that wait for the control plane.
     pub events_waiting: usize,
     /// Data messages dropped because the control plane is behind.

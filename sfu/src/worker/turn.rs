@@ -236,7 +236,7 @@ impl Worker {
     /// Notes how long what was sent just now has taken since it was taken in. Returns the time.
     fn note_forwarded(&mut self, taken_in: Instant) -> Instant {
         let now = Instant::now();
-        let sent = self.engine.counters().sent_packets;
+        let sent = self.engine.counters().sent.all_packets();
         self.statistics.forward_microseconds.record_many(
             microseconds(now.duration_since(taken_in)),
             sent - self.sent_before,
@@ -259,6 +259,7 @@ impl Worker {
     fn snapshot(&mut self) -> WorkerSnapshot {
         self.statistics.cpu = thread_cpu_time();
         self.statistics.commands_waiting = self.links.inbox.depth();
+        self.statistics.pipes_waiting = self.links.pipes.waiting();
         self.statistics.events_waiting = self.links.outbox.waiting();
         self.statistics.lost_messages = self.links.outbox.lost_messages();
         WorkerSnapshot {

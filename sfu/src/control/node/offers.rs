@@ -2,6 +2,7 @@
 //! is and then to carry out what was agreed.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use super::{Node, PeerEntry, SessionKey};
 use crate::control::negotiation::Negotiation;
@@ -58,6 +59,7 @@ impl Node {
             PeerEntry {
                 room: key.room.clone(),
                 worker,
+                since: Instant::now(),
             },
         );
         self.workers.count_peer(worker);

@@ -7,6 +7,7 @@ use super::offers::OfferText;
 use crate::control::Joined;
 use crate::engine::command::{Command, DataMessage};
 use crate::engine::event::{CloseReason, Event};
+use crate::id::WorkerId;
 use crate::room::{LeaveReason, Notification, Refusal};
 
 fn try_offer(joined: &Joined) -> Result<(), Refusal> {
@@ -102,6 +103,7 @@ fn a_worker_that_misses_a_command_is_given_up_with_all_that_is_on_it() {
         Some(Notification::Closed { reason })
     );
     assert_eq!(node.sfu.load().peers, [0, 1]);
+    assert_eq!(node.sfu.load().failed_workers, WorkerId::new(0).as_slice());
     assert!(node.sfu.room(&room_name("one")).is_none());
     assert_eq!(read(&mut spared.notifications), []);
 
