@@ -23,6 +23,7 @@ mod rate;
 mod refusal;
 mod routes;
 mod secret;
+mod stats;
 mod whep;
 mod whip;
 mod ws;

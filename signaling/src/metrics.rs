@@ -1,17 +1,21 @@
-//! `/metrics`: what Prometheus scrapes, in the OpenMetrics text format.
+//! `/metrics`: what Prometheus scrapes, in its text format; `docs/operations.md` has the list.
 //!
-//! [`Counts`] are counted here as things happen; what the media side knows is asked of it at each
-//! scrape ([`media`]), so that its workers share nothing with anybody.
+//! [`Counts`] are counted here as things happen; what the media side and the kernel know is asked of
+//! them at each scrape ([`media`], [`process`]), so that workers share nothing with anybody.
 
 mod histogram;
 mod media;
+mod process;
+mod text;
+
+pub(crate) use process::Process;
 
 use std::fmt;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use prometheus_client::encoding::{EncodeLabelSet, text};
+use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -22,6 +26,7 @@ use signaling_protocol::{CloseCode, ErrorCode};
 use crate::http_session::Protocol;
 use crate::node::SharedNode;
 use crate::problem::Problem;
+use process::ProcessCollector;
 
 /// Every metric of this server.
 pub(crate) struct Metrics {
@@ -49,37 +54,50 @@ struct ProtocolLabel {
     protocol: &'static str,
 }
 
+#[derive(Clone, PartialEq, Eq, Hash, Debug, EncodeLabelSet)]
+struct VersionLabel {
+    version: &'static str,
+}
+
 impl Metrics {
     /// Everything at zero.
     pub(crate) fn new(sfu: Sfu) -> Self {
+        // So that the start is noted now, and not at the first scrape.
+        Process::started();
         let counts = Counts::default();
-        let mut registry = Registry::with_prefix("switchyard");
-        registry.register(
+        let mut registry = Registry::default();
+        registry.register_collector(Box::new(ProcessCollector));
+        let ours = registry.sub_registry_with_prefix("switchyard");
+        ours.register(
             "websockets",
             "Open WebSocket connections",
             counts.websockets.clone(),
         );
-        registry.register(
+        ours.register(
             "websocket_messages_received",
             "WebSocket messages received that count as requests",
             counts.messages.clone(),
         );
-        registry.register(
+        ours.register(
             "requests_refused",
             "WebSocket requests refused, by error code",
             counts.refusals.clone(),
         );
-        registry.register(
+        ours.register(
             "websockets_closed",
             "WebSockets that the server closed, by close code",
             counts.closings.clone(),
         );
-        registry.register(
+        ours.register(
             "http_sessions",
             "WHIP and WHEP sessions",
             counts.http_sessions.clone(),
         );
-        registry.register_collector(Box::new(media::MediaCollector::new(sfu)));
+        let build = Family::<VersionLabel, Gauge>::default();
+        let version = env!("CARGO_PKG_VERSION");
+        build.get_or_create(&VersionLabel { version }).set(1);
+        ours.register("build_info", "1, with the version of this server", build);
+        ours.register_collector(Box::new(media::MediaCollector::new(sfu)));
         Self { registry, counts }
     }
 
@@ -139,17 +157,14 @@ impl Metrics {
     }
 
     fn encode(&self) -> Result<String, fmt::Error> {
-        let mut text = String::new();
-        text::encode(&mut text, &self.registry)?;
-        Ok(text)
+        text::encode(&self.registry)
     }
 }
 
 /// `GET /metrics`
 pub(crate) async fn serve(State(node): State<SharedNode>) -> Response {
-    const OPEN_METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     match node.metrics.encode() {
-        Ok(text) => ([(header::CONTENT_TYPE, OPEN_METRICS)], text).into_response(),
+        Ok(text) => ([(header::CONTENT_TYPE, text::CONTENT_TYPE)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "cannot write the metrics");
             Problem::new(

@@ -30,6 +30,8 @@ pub(crate) struct Node {
     pub(crate) http_sessions: HttpSessions,
     /// What is counted.
     pub(crate) metrics: Metrics,
+    /// When the server started.
+    pub(crate) started: Instant,
     /// Whose `X-Forwarded-For` is believed.
     pub(crate) trusted_proxies: Vec<IpAddr>,
     /// How many requests each address may make.
@@ -89,6 +91,7 @@ impl Node {
         let rooms = &config.media.room_limits;
         Self {
             metrics: Metrics::new(sfu.clone()),
+            started: now,
             sfu,
             guard: Guard::new(&config.access),
             page: Page::new(config.web_root.clone()),

@@ -1,4 +1,4 @@
-//! The page: the files of `web-demo/`, built into the binary, or of a directory while one works on them.
+//! The pages: the files of `web-demo/`, built into the binary, or of a directory while one works on them.
 //! Nothing on it comes from elsewhere, and its security headers hold it to that.
 
 use std::borrow::Cow;
@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use rust_embed::Embed;
 
 use crate::node::SharedNode;
@@ -80,6 +80,7 @@ pub(crate) async fn serve(
 ) -> Response {
     let path = match uri.path().trim_start_matches('/') {
         "" => "index.html",
+        "ops" => "ops/index.html",
         path => path,
     };
     let Some(content_type) = content_type(path) else {
@@ -113,6 +114,11 @@ pub(crate) async fn serve(
         headers.insert(name, HeaderValue::from_static(value));
     }
     response
+}
+
+/// `GET /ops/`, whose relative links would lead nowhere.
+pub(crate) async fn without_slash() -> Redirect {
+    Redirect::permanent("../ops")
 }
 
 fn not_found() -> Response {

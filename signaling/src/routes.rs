@@ -13,7 +13,9 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use crate::client_address::ClientAddress;
 use crate::node::SharedNode;
 use crate::problem::Problem;
-use crate::{access, admin, client_address, health, http_session, metrics, page, whep, whip, ws};
+use crate::{
+    access, admin, client_address, health, http_session, metrics, page, stats, whep, whip, ws,
+};
 
 /// Everything that is served publicly; the metrics only if they have no address of their own.
 pub(crate) fn public(node: SharedNode, with_metrics: bool) -> Router {
@@ -21,12 +23,14 @@ pub(crate) fn public(node: SharedNode, with_metrics: bool) -> Router {
         .route("/ws", any(ws::upgrade))
         .merge(whip::routes())
         .merge(whep::routes())
+        .route("/api/v1/stats", get(stats::for_operators))
         .route("/api/v1/rooms", get(admin::rooms))
         .route("/api/v1/rooms/{room}", get(admin::room))
         .route(
             "/api/v1/rooms/{room}/participants/{participant}",
             delete(admin::remove),
         )
+        .route("/ops/", get(page::without_slash))
         .fallback(get(page::serve))
         .layer(middleware::from_fn_with_state(node.clone(), limit))
         .layer(middleware::from_fn_with_state(
@@ -48,9 +52,13 @@ pub(crate) fn public(node: SharedNode, with_metrics: bool) -> Router {
     router.layer(no_sniffing()).with_state(node)
 }
 
-/// What is served at the private address.
+/// What is served at the private address: what operators look at.
 pub(crate) fn private(node: SharedNode) -> Router {
     Router::new()
+        .route("/ops", get(page::serve))
+        .route("/ops/", get(page::without_slash))
+        .route("/ops/{file}", get(page::serve))
+        .route("/api/v1/stats", get(stats::for_neighbours))
         .route("/metrics", get(metrics::serve))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

@@ -16,11 +16,23 @@ pub(super) struct CountedHistogram {
 
 impl CountedHistogram {
     /// One of microseconds, in seconds.
-    pub(super) fn of_seconds(microseconds: &Histogram) -> Self {
-        let seconds = |bound: Option<u64>| bound.map_or(f64::MAX, |bound| bound as f64 / 1e6);
+    pub(super) fn of_microseconds(counted: &Histogram) -> Self {
+        Self::in_seconds(counted, 1e6)
+    }
+
+    /// One of milliseconds, in seconds.
+    pub(super) fn of_milliseconds(counted: &Histogram) -> Self {
+        Self::in_seconds(counted, 1e3)
+    }
+
+    fn in_seconds(counted: &Histogram, per_second: f64) -> Self {
+        let seconds = |bound: Option<u64>| match bound {
+            Some(bound) => bound as f64 / per_second,
+            None => f64::INFINITY,
+        };
         Self {
-            sum: microseconds.sum() as f64 / 1e6,
-            buckets: microseconds
+            sum: counted.sum() as f64 / per_second,
+            buckets: counted
                 .buckets()
                 .map(|(bound, count)| (seconds(bound), count))
                 .collect(),
@@ -33,7 +45,7 @@ impl CountedHistogram {
             .iter()
             .map(|&bound| (bound as f64, 0))
             .collect();
-        buckets.push((f64::MAX, 0));
+        buckets.push((f64::INFINITY, 0));
         for (segments, &messages) in worker.statistics.sent.by_segments.iter().enumerate() {
             let place = SEGMENT_BOUNDS.partition_point(|&bound| bound < segments);
             if let Some((_, count)) = buckets.get_mut(place) {
@@ -87,13 +99,13 @@ mod tests {
         let mut turns = Histogram::default();
         turns.record(1_000);
         turns.record(10_000_000);
-        let histogram = CountedHistogram::of_seconds(&turns);
+        let histogram = CountedHistogram::of_microseconds(&turns);
         let counted: Vec<_> = histogram
             .buckets
             .iter()
             .filter(|(_, count)| *count > 0)
             .collect();
-        assert_eq!(counted, [&(0.001_024, 1), &(f64::MAX, 1)]);
+        assert_eq!(counted, [&(0.001_024, 1), &(f64::INFINITY, 1)]);
         assert!((histogram.sum - 10.001).abs() < 1e-9);
     }
 }

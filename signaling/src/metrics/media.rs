@@ -8,8 +8,11 @@ use prometheus_client::metrics::MetricType;
 use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use sfu::control::Sfu;
+use sfu::counters::PacketKind;
 use sfu::drop_reason::DropReason;
+use sfu::id::WorkerId;
 use sfu::worker::WorkerSnapshot;
+use sfu::worker::socket::Segmentation;
 
 use super::histogram::CountedHistogram;
 
@@ -34,42 +37,19 @@ impl fmt::Debug for MediaCollector {
 /// A metric of each worker: its name, its help, and where it is.
 type OfWorker<T> = (&'static str, &'static str, fn(&WorkerSnapshot) -> T);
 
+/// The same of each kind of packet.
+type OfWorkerByKind = (
+    &'static str,
+    &'static str,
+    fn(&WorkerSnapshot, PacketKind) -> u64,
+);
+
 /// `_total` is appended to each.
 const COUNTERS: &[OfWorker<u64>] = &[
     (
-        "received_packets",
-        "Media packets received and authenticated, retransmissions included",
-        |worker| worker.counters.received_packets,
-    ),
-    (
-        "received_bytes",
-        "Bytes of these packets, without IP and UDP headers",
-        |worker| worker.counters.received_bytes,
-    ),
-    (
-        "sent_packets",
-        "Media packets sent, retransmissions included",
-        |worker| worker.counters.sent_packets,
-    ),
-    (
-        "sent_bytes",
-        "Bytes of these packets, without IP and UDP headers",
-        |worker| worker.counters.sent_bytes,
-    ),
-    (
         "padding_sent_bytes",
-        "Bytes of padding among these, to make packets equal in size",
+        "Bytes of RTP padding that made packets of a run equal in size",
         |worker| worker.counters.padding_sent_bytes,
-    ),
-    (
-        "rtx_received_packets",
-        "Retransmissions received from publishers",
-        |worker| worker.counters.rtx_received_packets,
-    ),
-    (
-        "rtx_sent_packets",
-        "Retransmissions sent to subscribers",
-        |worker| worker.counters.rtx_sent_packets,
     ),
     (
         "nack_received_packets",
@@ -99,11 +79,8 @@ const COUNTERS: &[OfWorker<u64>] = &[
     (
         "dropped_data_messages",
         "Data messages dropped before they were sent",
-        |worker| worker.counters.data_messages_dropped,
+        |worker| worker.counters.data_messages_dropped + worker.statistics.lost_messages,
     ),
-    ("worker_turns", "Turns of the loop", |worker| {
-        worker.statistics.turns
-    }),
     ("worker_commands", "Commands carried out", |worker| {
         worker.statistics.commands
     }),
@@ -111,6 +88,16 @@ const COUNTERS: &[OfWorker<u64>] = &[
         "pipe_received_packets",
         "Packets that came from other workers",
         |worker| worker.statistics.pipe_packets,
+    ),
+    (
+        "pipe_received_batches",
+        "Batches that these packets came in",
+        |worker| worker.statistics.pipe_batches,
+    ),
+    (
+        "worker_gather_waits",
+        "How often packets were held back under load, to leave in fewer messages",
+        |worker| worker.statistics.gathered.waits,
     ),
     (
         "socket_received_datagrams",
@@ -137,11 +124,6 @@ const COUNTERS: &[OfWorker<u64>] = &[
         "Datagrams sent, of any kind",
         |worker| worker.statistics.sent.datagrams,
     ),
-    (
-        "worker_gather_waits",
-        "How often packets were held back under load, to leave in fewer messages",
-        |worker| worker.statistics.gathered.waits,
-    ),
     ("socket_send_calls", "System calls that sent", |worker| {
         worker.statistics.sent.calls
     }),
@@ -149,11 +131,6 @@ const COUNTERS: &[OfWorker<u64>] = &[
 
 /// `_total` is appended to each.
 const SECONDS: &[OfWorker<f64>] = &[
-    (
-        "worker_awake_seconds",
-        "How long the turns took, by the clock on the wall",
-        |worker| worker.statistics.awake.as_secs_f64(),
-    ),
     (
         "worker_cpu_seconds",
         "How long the thread was on a processor",
@@ -166,21 +143,25 @@ const SECONDS: &[OfWorker<f64>] = &[
     ),
 ];
 
-const HISTOGRAMS: &[OfWorker<CountedHistogram>] = &[
+/// By kind of packet; `_total` is appended to each.
+const TRAFFIC: &[OfWorkerByKind] = &[
     (
-        "forward_latency_seconds",
-        "How long media packets were in the worker's hands, until the last of their turn was sent",
-        |worker| CountedHistogram::of_seconds(&worker.statistics.forward_microseconds),
+        "received_packets",
+        "Media packets received and authenticated",
+        |worker, kind| worker.counters.received.packets(kind),
     ),
     (
-        "worker_turn_seconds",
-        "How long each turn of the loop took",
-        |worker| CountedHistogram::of_seconds(&worker.statistics.turn_microseconds),
+        "received_bytes",
+        "Bytes of these packets, without IP and UDP headers",
+        |worker, kind| worker.counters.received.bytes(kind),
     ),
+    ("sent_packets", "Media packets sent", |worker, kind| {
+        worker.counters.sent.packets(kind)
+    }),
     (
-        "socket_message_segments",
-        "Datagrams of each message that was handed to the kernel",
-        CountedHistogram::of_segments,
+        "sent_bytes",
+        "Bytes of these packets, without IP and UDP headers",
+        |worker, kind| worker.counters.sent.bytes(kind),
     ),
 ];
 
@@ -206,14 +187,47 @@ const GAUGES: &[OfWorker<usize>] = &[
         worker.engine.assigned_slots
     }),
     (
+        "handshakes_waiting",
+        "Media connections whose handshake waits for its next step",
+        |worker| worker.engine.handshakes_waiting,
+    ),
+    (
         "worker_commands_waiting",
         "Commands that wait to be carried out",
         |worker| worker.statistics.commands_waiting,
     ),
     (
-        "handshakes_waiting",
-        "Peers whose handshake waits for its next step",
-        |worker| worker.engine.handshakes_waiting,
+        "worker_events_waiting",
+        "Events that wait for the control plane",
+        |worker| worker.statistics.events_waiting,
+    ),
+    (
+        "worker_pipe_batches_waiting",
+        "Batches of packets of other workers that wait to be taken",
+        |worker| worker.statistics.pipes_waiting,
+    ),
+    (
+        "worker_segmentation_offload",
+        "1 if the kernel cuts runs of datagrams (GSO), 0 if each is sent by itself",
+        |worker| usize::from(worker.statistics.segmentation == Some(Segmentation::Kernel)),
+    ),
+];
+
+const HISTOGRAMS: &[OfWorker<CountedHistogram>] = &[
+    (
+        "worker_turn_seconds",
+        "How long turns of the loop took",
+        |worker| CountedHistogram::of_microseconds(&worker.statistics.turn_microseconds),
+    ),
+    (
+        "forward_latency_seconds",
+        "How long media packets were in the worker's hands, until the last of their turn was sent",
+        |worker| CountedHistogram::of_microseconds(&worker.statistics.forward_microseconds),
+    ),
+    (
+        "socket_message_segments",
+        "Datagrams of each message that was handed to the kernel",
+        CountedHistogram::of_segments,
     ),
 ];
 
@@ -276,7 +290,13 @@ impl Collector for MediaCollector {
                 read,
             )?;
         }
-        drops(&mut encoder, &workers)
+        of_kinds(&mut encoder, &workers)?;
+        drops(&mut encoder, &workers)?;
+        failures(&mut encoder, workers.len(), &load.failed_workers)?;
+        let help = "From the answer to an offer until the media connection was up";
+        let kind = MetricType::Histogram;
+        CountedHistogram::of_milliseconds(&self.sfu.join_milliseconds())
+            .encode(encoder.encode_descriptor("join_seconds", help, None, kind)?)
     }
 }
 
@@ -292,6 +312,40 @@ fn of_each<M: EncodeMetric>(
     for (worker, snapshot) in workers.iter().enumerate() {
         let labels = [("worker", worker.to_string())];
         read(snapshot).encode(family.encode_family(&labels)?)?;
+    }
+    Ok(())
+}
+
+fn of_kinds(
+    encoder: &mut DescriptorEncoder<'_>,
+    workers: &[WorkerSnapshot],
+) -> Result<(), fmt::Error> {
+    for (name, help, read) in TRAFFIC {
+        let mut family = encoder.encode_descriptor(name, help, None, MetricType::Counter)?;
+        for (worker, snapshot) in workers.iter().enumerate() {
+            for kind in PacketKind::ALL {
+                let labels = [
+                    ("worker", worker.to_string()),
+                    ("kind", kind.label().to_owned()),
+                ];
+                ConstCounter::new(read(snapshot, kind)).encode(family.encode_family(&labels)?)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn failures(
+    encoder: &mut DescriptorEncoder<'_>,
+    workers: usize,
+    failed: &[WorkerId],
+) -> Result<(), fmt::Error> {
+    let help = "1 if the worker has failed and serves nobody until the server is restarted";
+    let mut family = encoder.encode_descriptor("worker_failed", help, None, MetricType::Gauge)?;
+    for worker in 0..workers {
+        let has_failed = failed.iter().any(|id| id.index() == worker);
+        let labels = [("worker", worker.to_string())];
+        gauge(usize::from(has_failed)).encode(family.encode_family(&labels)?)?;
     }
     Ok(())
 }
