@@ -167,8 +167,10 @@ impl Estimator {
             self.prober.on_decrease(at);
             self.is_limited = true;
         }
-        self.loss.update(at, self.rate());
-        self.is_limited |= self.loss.cap().is_some();
+        if self.loss.update(at, self.rate()) {
+            self.prober.on_decrease(at);
+            self.is_limited = true;
+        }
         if let Some(shown) = self.prober.take_result(self.rate(), self.wanted) {
             self.rate.raise_to(at, shown.rate);
             self.loss.raise_to(shown.rate);

@@ -72,12 +72,13 @@ impl LossControl {
         self.cap = self.cap.map(|cap| cap.max(rate));
     }
 
-    /// Looks at what has been counted, once it is enough. `rate` is the estimate in force.
-    pub(super) fn update(&mut self, now: i64, rate: f64) {
+    /// Looks at what has been counted, once it is enough. `rate` is the estimate in force. Returns whether the
+    /// cap was lowered.
+    pub(super) fn update(&mut self, now: i64, rate: f64) -> bool {
         let began = *self.window.began.get_or_insert(now);
         let elapsed = now - began;
         if elapsed < WINDOW || self.window.packets < MIN_PACKETS {
-            return;
+            return false;
         }
         let window = std::mem::take(&mut self.window);
         self.window.began = Some(now);
@@ -88,20 +89,23 @@ impl LossControl {
         self.inherent = self.inherent.min(loss.max(self.inherent * FADING));
         let excess = ((loss - self.inherent) / (1.0 - self.inherent)).max(0.0);
         if excess > HIGH_LOSS {
-            self.lower(now, rate, excess, Experiment { rate: sent, loss });
-        } else if excess < LOW_LOSS
+            return self.lower(now, rate, excess, Experiment { rate: sent, loss });
+        }
+        if excess < LOW_LOSS
             && let Some(cap) = self.cap
         {
-            let raised = cap * GROWTH.powf(elapsed as f64 / 1e6);
+            // What arrives is carried, whatever was believed.
+            let raised = (cap * GROWTH.powf(elapsed as f64 / 1e6)).max(sent * (1.0 - loss));
             // A cap far above the estimate has nothing to say any more.
             self.cap = Some(raised).filter(|&raised| raised < rate * 2.0);
         }
+        false
     }
 
-    fn lower(&mut self, now: i64, rate: f64, excess: f64, experiment: Experiment) {
+    fn lower(&mut self, now: i64, rate: f64, excess: f64, experiment: Experiment) -> bool {
         let settled = self.lowered_at.is_none_or(|at| now - at >= SETTLING);
         if !settled {
-            return;
+            return false;
         }
         self.lowered_at = Some(now);
         // What arrives is carried; there is no reason to go far below it.
@@ -109,6 +113,7 @@ impl LossControl {
         let lowered = (rate * (1.0 - 0.5 * excess)).max(carried.min(rate));
         self.cap = Some(lowered.max(MIN_RATE));
         self.experiment = Some(experiment);
+        true
     }
 
     /// Compares what is lost now with what a full path, and what a lossy one, would lose at the lower rate.

@@ -115,7 +115,11 @@ impl Prober {
         let rate = match (self.next_rate, self.next_at) {
             (Some(rate), _) => rate,
             (None, None) => estimate * FIRST,
-            (None, Some(at)) if now >= at && (limited || self.recovering) => estimate * STEP,
+            (None, Some(at))
+                if now >= at && (limited || self.recovering || now >= at + INTERVAL) =>
+            {
+                estimate * STEP
+            }
             _ => return,
         };
         self.recovering = false;
@@ -291,7 +295,7 @@ const STEP: f64 = 2.0;
 /// Beyond what is wanted a little is asked for, so that what is wanted fits well.
 const ROOM: f64 = 1.2;
 const WORTH_PROBING: f64 = 1.05;
-/// Who uses more of the estimate than this grows without probes.
+/// Who uses more of the estimate than this grows without probes, and is probed half as often.
 const LIMITED: f64 = 0.8;
 /// libwebrtc probes every five seconds while it has too little to send; a viewer's layer should be back sooner.
 const INTERVAL: i64 = 3_000_000;
