@@ -94,9 +94,8 @@ pub(crate) struct ForwardedExtensions {
 
 /// What is forwarded as it is. The MID is the slot's own, congestion control starts anew on each path,
 /// and the RID is of no concern to a receiver that gets one encoding.
-const FORWARDED: [ExtensionKind; 5] = [
+const FORWARDED: [ExtensionKind; 4] = [
     ExtensionKind::AudioLevel,
-    ExtensionKind::VideoOrientation,
     ExtensionKind::PlayoutDelay,
     ExtensionKind::AbsCaptureTime,
     ExtensionKind::DependencyDescriptor,

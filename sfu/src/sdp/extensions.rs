@@ -97,9 +97,12 @@ fn is_answered(kind: &ExtensionKind) -> bool {
         | ExtensionKind::AbsSendTime
         | ExtensionKind::AbsCaptureTime
         | ExtensionKind::PlayoutDelay
-        | ExtensionKind::DependencyDescriptor
-        | ExtensionKind::VideoOrientation => true,
-        ExtensionKind::CsrcAudioLevel
+        | ExtensionKind::DependencyDescriptor => true,
+        // A publisher that may send it leaves its pictures lying on their side and says so, and a viewer
+        // that has not negotiated it (Firefox does not know it) shows them like that. Without it the
+        // publisher turns them before it encodes.
+        ExtensionKind::VideoOrientation
+        | ExtensionKind::CsrcAudioLevel
         | ExtensionKind::TransmissionOffset
         | ExtensionKind::VideoContentType
         | ExtensionKind::VideoTiming

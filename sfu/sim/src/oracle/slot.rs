@@ -371,7 +371,6 @@ fn check_extension(kind: ExtensionKind, value: &[u8], mid: &str) -> Result<(), S
         ExtensionKind::AudioLevel => &[1],
         ExtensionKind::TransportSequence => &[2],
         ExtensionKind::AbsSendTime | ExtensionKind::PlayoutDelay => &[3],
-        ExtensionKind::VideoOrientation => &[1],
         ExtensionKind::AbsCaptureTime => &[8, 16],
         ExtensionKind::DependencyDescriptor => return Ok(()),
         other => return Err(format!("a receiver is told {other:?}")),

@@ -19,9 +19,7 @@ fn only_extensions_that_the_server_reads_or_writes_are_answered() {
         &format!("{known}a=extmap:99 urn:x:unknown\na=extmap-allow-mixed"),
     )]);
     let answer = answer_to(&text);
-    use ExtensionKind::{
-        AbsCaptureTime, AbsSendTime, DependencyDescriptor, RepairedRid, VideoOrientation,
-    };
+    use ExtensionKind::{AbsCaptureTime, AbsSendTime, DependencyDescriptor, RepairedRid};
     let taken = [
         Mid,
         Rid,
@@ -32,7 +30,6 @@ fn only_extensions_that_the_server_reads_or_writes_are_answered() {
         AbsCaptureTime,
         PlayoutDelay,
         DependencyDescriptor,
-        VideoOrientation,
     ];
     let received: Vec<_> = answer
         .parameters
@@ -52,6 +49,20 @@ fn only_extensions_that_the_server_reads_or_writes_are_answered() {
         .collect();
     assert_eq!(sent, sendable);
     assert_eq!(lines(&part(&answer.sdp, 1), "a=extmap:").len(), taken.len());
+}
+
+#[test]
+fn whoever_publishes_turns_its_pictures_itself() {
+    for direction in ["sendonly", "sendrecv", "recvonly"] {
+        let orientation = extmap("13", ExtensionKind::VideoOrientation);
+        let offer = offer(&[video("0", &format!("{orientation}\na={direction}"))]);
+        let answer = answer_to(&offer);
+        assert_eq!(
+            lines(&part(&answer.sdp, 1), "a=extmap:"),
+            [""; 0],
+            "not every viewer could turn them: {direction}"
+        );
+    }
 }
 
 #[test]
