@@ -58,7 +58,8 @@ pub struct SfuConfig {
     pub max_participants: usize,
     /// The caps of each room.
     pub room_limits: RoomLimits,
-    /// A room with more peers than this is spread over the workers; up to here it stays on one.
+    /// A room with more peers than this is spread over the workers; up to here it stays on one, unless what
+    /// is sent to them is more than a worker's share.
     pub spread_above: usize,
     /// How long a participant whose signaling was lost keeps its place and its media.
     pub resume_grace: Duration,

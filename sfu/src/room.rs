@@ -38,7 +38,7 @@ pub use notification::{
 };
 pub use participant::Profile;
 pub use refusal::Refusal;
-pub use snapshot::{ParticipantSnapshot, PeerSnapshot, RoomSnapshot};
+pub use snapshot::{ParticipantSnapshot, PeerSnapshot, RoomSnapshot, Share};
 pub use subscription::{Subscription, Viewing};
 pub use track::{AnsweredTrack, TrackDeclaration};
 
@@ -214,13 +214,18 @@ impl Room {
         self.participants.keys().copied()
     }
 
-    /// How many peers each worker serves for this room: pairs of worker and number.
-    pub fn peers_per_worker(&self) -> BTreeMap<WorkerId, usize> {
-        let mut peers = BTreeMap::new();
-        for connection in self.participants.values().filter_map(|p| p.connection) {
-            *peers.entry(connection.worker).or_insert(0) += 1;
+    /// What each worker serves of this room; workers that serve nothing of it are left out.
+    pub fn shares(&self) -> BTreeMap<WorkerId, Share> {
+        let mut shares = BTreeMap::<_, Share>::new();
+        for participant in self.participants.values() {
+            if let Some(connection) = participant.connection {
+                let share = shares.entry(connection.worker).or_default();
+                share.peers += 1;
+                let shown = participant.slots.shown();
+                share.streams += shown.filter(|(_, track)| track.is_some()).count();
+            }
         }
-        peers
+        shares
     }
 
     /// The room as this participant sees it.

@@ -5,6 +5,15 @@ use super::{DisplayName, Grants, Viewing};
 use crate::engine::event::SrtpProtection;
 use crate::id::{ParticipantId, PeerId, WorkerId};
 
+/// What one worker serves of a room.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Share {
+    /// Peers.
+    pub peers: usize,
+    /// Slots of theirs that show something: streams that are sent.
+    pub streams: usize,
+}
+
 /// Everything about a room.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct RoomSnapshot {

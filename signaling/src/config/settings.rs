@@ -57,7 +57,7 @@ pub struct Settings {
     /// How many threads forward media [default: one for each core]
     #[arg(long, env = "SWITCHYARD_WORKERS", value_name = "NUMBER", help_heading = MEDIA)]
     pub workers: Option<usize>,
-    /// Keep a room on one worker up to this many connections, then spread it over all [default: 32]
+    /// Keep a room on one worker up to this many connections, or some 800 streams, then spread it over all [default: 32]
     #[arg(long, env = "SWITCHYARD_SPREAD_ABOVE", value_name = "NUMBER", help_heading = MEDIA)]
     pub spread_above: Option<usize>,
     /// A STUN or TURN server that clients are told of: its URL, and for TURN a user name and a password

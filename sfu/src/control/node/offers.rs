@@ -9,7 +9,7 @@ use crate::control::negotiation::Negotiation;
 use crate::control::placement::{PlacementRequest, choose_worker};
 use crate::control::{Answer, OfferRefusal};
 use crate::id::{ParticipantId, PeerId, WorkerId};
-use crate::room::{Refusal, Room, TrackDeclaration, Viewing};
+use crate::room::{Refusal, Room, TrackDeclaration};
 use crate::sdp::Offer;
 
 impl Node {
@@ -112,11 +112,10 @@ impl Node {
 
     /// Where a new peer of this participant goes.
     fn place(&self, room: &Room, participant: ParticipantId) -> Result<WorkerId, Refusal> {
-        let profile = room.profile(participant)?;
+        room.profile(participant)?;
         let request = PlacementRequest {
             load: &self.workers.load(),
-            room: &room.peers_per_worker(),
-            publishes: profile.grants.can_publish && profile.viewing == Viewing::Everyone,
+            room: &room.shares(),
         };
         Ok(choose_worker(self.config.gathered, &request))
     }
