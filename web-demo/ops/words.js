@@ -26,7 +26,7 @@ export function short(value, unit = '') {
 export function duration(seconds) {
   if (seconds === null || seconds === undefined) return '–';
   if (seconds < 0.000_999_5) return `${Math.round(seconds * 1e6)} µs`;
-  if (seconds < 0.999_5) return `${(seconds * 1e3).toPrecision(3)} ms`.replace(/\.?0+ /, ' ');
+  if (seconds < 0.999_5) return `${Number((seconds * 1e3).toPrecision(3))} ms`;
   return `${seconds.toFixed(1)} s`;
 }
 

@@ -10,9 +10,9 @@ use crate::tokens::{Claims, VideoGrants};
 /// What the token says.
 #[derive(Args, Debug)]
 pub(super) struct Arguments {
-    /// The room that it is for
-    #[arg(long)]
-    room: String,
+    /// The room that it is for; an admin's without one is for all of them, but not for joining
+    #[arg(long, required_unless_present = "admin")]
+    room: Option<String>,
     /// Who it is for
     #[arg(long)]
     identity: String,
@@ -48,8 +48,8 @@ pub(super) fn run(arguments: &Arguments, settings: Settings) -> anyhow::Result<(
         exp: until.duration_since(SystemTime::UNIX_EPOCH)?.as_secs(),
         nbf: None,
         video: VideoGrants {
-            room: Some(arguments.room.clone()),
-            room_join: true,
+            room: arguments.room.clone(),
+            room_join: arguments.room.is_some(),
             room_admin: arguments.admin,
             can_publish: arguments.no_publish.then_some(false),
             can_subscribe: arguments.no_subscribe.then_some(false),

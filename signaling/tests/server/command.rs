@@ -275,3 +275,33 @@ fn a_token_of_the_command_opens_what_it_says() {
         );
     });
 }
+
+#[test]
+fn a_token_for_all_rooms_shows_the_figures_and_opens_no_room() {
+    let key = format!("test:{SECRET}");
+    let without_room = ["token", "--key", &key, "--identity", "ada"];
+    assert!(!run(&without_room, &[]).status.success(), "for which room?");
+    let output = run(&[&without_room[..], &["--admin"]].concat(), &[]);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    let token = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    let runtime = tokio::runtime::Runtime::new().expect("a runtime");
+    runtime.block_on(async {
+        let server = crate::support::server(crate::support::WITH_KEY).await;
+        let authorization = format!("Bearer {token}");
+        for (method, path, expected) in [
+            (hyper::Method::GET, "/api/v1/stats", 200),
+            (hyper::Method::GET, "/api/v1/rooms", 200),
+            (hyper::Method::POST, "/whip/standup", 403),
+        ] {
+            let headers = [
+                ("authorization", authorization.as_str()),
+                crate::support::http::SDP,
+            ];
+            let body = crate::support::http::encoder();
+            let answer =
+                crate::support::http::request(server.address(), method, path, &headers, body).await;
+            assert_eq!(answer.status, expected, "{path}: {}", answer.body);
+        }
+    });
+}
