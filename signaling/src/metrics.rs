@@ -60,11 +60,22 @@ struct VersionLabel {
 }
 
 impl Metrics {
-    /// Everything at zero.
+    /// Everything at zero, with all its labels: what begins with its first event has no rate at that event.
     pub(crate) fn new(sfu: Sfu) -> Self {
         // So that the start is noted now, and not at the first scrape.
         Process::started();
         let counts = Counts::default();
+        for code in ErrorCode::ALL.iter().map(|code| code.as_str()) {
+            counts.refusals.get_or_create(&CodeLabel { code });
+        }
+        for code in CloseCode::ALL.iter().map(|code| code.as_str()) {
+            counts.closings.get_or_create(&CodeLabel { code });
+        }
+        for protocol in [Protocol::Whip, Protocol::Whep].map(Protocol::path) {
+            counts
+                .http_sessions
+                .get_or_create(&ProtocolLabel { protocol });
+        }
         let mut registry = Registry::default();
         registry.register_collector(Box::new(ProcessCollector));
         let ours = registry.sub_registry_with_prefix("switchyard");

@@ -58,6 +58,8 @@ pub(crate) fn private(node: SharedNode) -> Router {
         .route("/ops", get(page::serve))
         .route("/ops/", get(page::without_slash))
         .route("/ops/{file}", get(page::serve))
+        .route("/js/dom.js", get(page::serve))
+        .route("/favicon.svg", get(page::serve))
         .route("/api/v1/stats", get(stats::for_neighbours))
         .route("/metrics", get(metrics::serve))
         .route("/healthz", get(health::healthz))

@@ -130,6 +130,8 @@ async fn metrics_count_what_happens() {
         "switchyard_forward_latency_seconds_count{worker=\"0\"} 0",
         "switchyard_join_seconds_bucket{le=\"+Inf\"} 0",
         "switchyard_worker_failed{worker=\"0\"} 0",
+        "switchyard_requests_refused_total{code=\"overloaded\"} 0",
+        "switchyard_http_sessions{protocol=\"whep\"} 0",
         "# TYPE process_cpu_seconds_total counter",
         concat!(
             "switchyard_build_info{version=\"",
@@ -217,7 +219,14 @@ async fn figures_of_all_rooms_need_a_token_for_all_rooms() {
     }
     // Whoever reaches the private address may look, as at the metrics.
     let private = server.metrics_address().expect("a private address");
-    for path in ["/api/v1/stats", "/ops", "/ops/page.js", "/ops/style.css"] {
+    for path in [
+        "/api/v1/stats",
+        "/ops",
+        "/ops/page.js",
+        "/ops/style.css",
+        "/js/dom.js",
+        "/favicon.svg",
+    ] {
         assert_eq!(get(private, path).await.status, StatusCode::OK, "{path}");
     }
 }
