@@ -66,15 +66,17 @@ impl Metrics {
         Process::started();
         let counts = Counts::default();
         for code in ErrorCode::ALL.iter().map(|code| code.as_str()) {
-            counts.refusals.get_or_create(&CodeLabel { code });
+            drop(counts.refusals.get_or_create(&CodeLabel { code }));
         }
         for code in CloseCode::ALL.iter().map(|code| code.as_str()) {
-            counts.closings.get_or_create(&CodeLabel { code });
+            drop(counts.closings.get_or_create(&CodeLabel { code }));
         }
         for protocol in [Protocol::Whip, Protocol::Whep].map(Protocol::path) {
-            counts
-                .http_sessions
-                .get_or_create(&ProtocolLabel { protocol });
+            drop(
+                counts
+                    .http_sessions
+                    .get_or_create(&ProtocolLabel { protocol }),
+            );
         }
         let mut registry = Registry::default();
         registry.register_collector(Box::new(ProcessCollector));
