@@ -98,7 +98,9 @@ describe('a server with a room in it, and a Prometheus', () => {
       spawn(loadtest(), ['room', '-n', '3', '--quiet', '-d', '120s', '--server', server.url], { stdio: 'ignore' }),
     );
     await eventually('Prometheus has seen the room for some seconds', async () => {
-      const seen = await query('min_over_time(switchyard_assigned_slots{worker="0"}[4s]) > 0').catch(String);
+      // One look makes no rate, so it must have looked for as long as the queries reach back.
+      const slots = 'switchyard_assigned_slots{worker="0"}[6s]';
+      const seen = await query(`min_over_time(${slots}) > 0 and count_over_time(${slots}) >= 5`).catch(String);
       return Array.isArray(seen) && seen.length > 0 ? null : `the answer is ${JSON.stringify(seen)}`;
     });
   });
