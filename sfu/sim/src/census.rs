@@ -5,19 +5,42 @@
 
 use std::cell::Cell;
 
+/// Whose code it is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+enum Whose {
+    World,
+    Server,
+    /// The server's, and it is on the path of RTP packets.
+    PacketPath,
+}
+
 thread_local! {
-    static SERVER: Cell<bool> = const { Cell::new(false) };
+    static WHOSE: Cell<Whose> = const { Cell::new(Whose::World) };
 }
 
 /// Whether what is allocated now is allocated by the server.
 pub fn is_server() -> bool {
-    SERVER.get()
+    WHOSE.get() != Whose::World
+}
+
+/// Whether it is allocated where nothing should be.
+pub fn is_packet_path() -> bool {
+    WHOSE.get() == Whose::PacketPath
 }
 
 /// Runs code of the server.
 pub(crate) fn server<T>(work: impl FnOnce() -> T) -> T {
-    let before = SERVER.replace(true);
+    run_as(Whose::Server, work)
+}
+
+/// Runs code of the server that RTP packets pass.
+pub(crate) fn packet_path<T>(work: impl FnOnce() -> T) -> T {
+    run_as(Whose::PacketPath, work)
+}
+
+fn run_as<T>(whose: Whose, work: impl FnOnce() -> T) -> T {
+    let before = WHOSE.replace(whose);
     let result = work();
-    SERVER.set(before);
+    WHOSE.set(before);
     result
 }

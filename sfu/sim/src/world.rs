@@ -16,6 +16,7 @@
 mod crowd;
 mod device;
 mod hostile;
+mod measure;
 mod node;
 mod queries;
 mod session;
@@ -25,17 +26,21 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
+use sfu::engine::pipe::PipeBatch;
 use sfu::room::{Room, RoomLimits, RoomOutput};
+use sfu::send_batch::SendBatch;
 
 use crate::census;
 use crate::network::{Arrival, Link, Network};
 use crate::oracle::{Mishaps, Transit};
 use crowd::Crowd;
 use hostile::Tap;
+use measure::Diversion;
 use node::Node;
 use session::Names;
 
 pub use crowd::PersonId;
+pub use measure::Cost;
 pub use session::Departed;
 
 /// The world.
@@ -51,6 +56,10 @@ pub struct World {
     crowd: Crowd,
     names: Names,
     tap: Tap,
+    diversion: Diversion,
+    /// What a benchmark has the engines fill; kept for its memory.
+    batch: SendBatch,
+    pipe: PipeBatch,
 }
 
 impl World {
@@ -74,6 +83,9 @@ impl World {
             crowd: Crowd::default(),
             names: Names::default(),
             tap: Tap::default(),
+            diversion: Diversion::default(),
+            batch: SendBatch::new(64, 64),
+            pipe: PipeBatch::default(),
             rng,
         }
     }
@@ -229,8 +241,12 @@ impl World {
 
     /// Puts onto the network what engines and people want to send.
     fn flush(&mut self) {
-        let (now, network) = (self.now, &mut self.network);
-        let mut send = |from: SocketAddr, to, bytes| network.send(now, from, to, bytes);
+        let (now, network, diversion) = (self.now, &mut self.network, &mut self.diversion);
+        let mut send = |from: SocketAddr, to, bytes| {
+            if let Some(bytes) = diversion.take(from, bytes) {
+                network.send(now, from, to, bytes);
+            }
+        };
         self.node.flush(now, &mut send);
         self.crowd.flush(&mut send);
     }

@@ -51,11 +51,12 @@ pub(super) struct Crowd {
 }
 
 impl Crowd {
-    /// The address of the next person to come.
+    /// The address of the next person to come: of the loopback network, so that a benchmark can put a socket
+    /// there.
     pub(super) fn next_address(&self) -> SocketAddr {
         let number = self.members.len() as u16;
         let [high, low] = number.to_be_bytes();
-        SocketAddr::new(IpAddr::V4(Ipv4Addr::new(10, high, low, 1)), 50_000)
+        SocketAddr::new(IpAddr::V4(Ipv4Addr::new(127, high, low, 1)), 50_000)
     }
 
     /// The number of the next person to come.

@@ -27,6 +27,8 @@ pub(super) struct Node {
     workers: Vec<Worker>,
     identity: Arc<Identity>,
     batch: SendBatch,
+    /// Pipe batches that were received, to be filled again, as workers do.
+    emptied: Vec<PipeBatch>,
     rng: SmallRng,
     events: VecDeque<(Instant, Event)>,
 }
@@ -76,6 +78,7 @@ impl Node {
             workers: made.collect(),
             identity: IDENTITY.clone(),
             batch: SendBatch::new(64, 64),
+            emptied: Vec::new(),
             rng,
             events: VecDeque::new(),
         }
@@ -83,6 +86,10 @@ impl Node {
 
     pub(super) fn identity(&self) -> &Identity {
         &self.identity
+    }
+
+    pub(super) fn engine_mut(&mut self, worker: usize) -> &mut Engine {
+        &mut self.workers[worker].engine
     }
 
     pub(super) fn workers(&self) -> usize {
@@ -121,7 +128,12 @@ impl Node {
             local: Some(arrival.to.ip()),
         };
         let engine = &mut worker.engine;
-        census::server(|| engine.handle_datagram(now, path, &mut arrival.bytes));
+        let is_rtp = is_rtp(&arrival.bytes);
+        let receive = || engine.handle_datagram(now, path, &mut arrival.bytes);
+        match is_rtp {
+            true => census::packet_path(receive),
+            false => census::server(receive),
+        }
         None
     }
 
@@ -155,8 +167,12 @@ impl Node {
     pub(super) fn handle_due(&mut self, now: Instant) -> bool {
         let mut busy = false;
         for worker in &mut self.workers {
-            while let Some((_, from, batch)) = worker.pipes.pop_front_if(|(at, _, _)| *at <= now) {
-                census::server(|| worker.engine.handle_pipe(now, from, &batch));
+            while let Some((_, from, mut batch)) =
+                worker.pipes.pop_front_if(|(at, _, _)| *at <= now)
+            {
+                census::packet_path(|| worker.engine.handle_pipe(now, from, &batch));
+                batch.clear();
+                self.emptied.push(batch);
                 busy = true;
             }
             if worker.engine.next_deadline().is_some_and(|at| at <= now) {
@@ -174,30 +190,42 @@ impl Node {
         send: &mut impl FnMut(SocketAddr, SocketAddr, Vec<u8>),
     ) {
         for index in 0..self.workers.len() {
-            let worker = &mut self.workers[index];
             loop {
-                let more = census::server(|| worker.engine.poll_transmit(&mut self.batch));
-                for message in self.batch.messages() {
-                    let local = message.path.local.unwrap_or(ADDRESSES[0]);
-                    let from = SocketAddr::new(local, worker.port);
-                    for datagram in message.bytes.chunks(message.segment_size) {
-                        send(from, message.path.remote, datagram.to_vec());
-                    }
-                }
+                let worker = &mut self.workers[index];
+                let more = census::packet_path(|| worker.engine.poll_transmit(&mut self.batch));
+                self.carry(index, &self.batch, send);
                 self.batch.clear();
                 if !more {
                     break;
                 }
             }
+            let worker = &mut self.workers[index];
             while let Some(event) = worker.engine.poll_event() {
                 let at = after(now, self.events.back().map(|(at, _)| *at), &mut self.rng);
                 self.events.push_back((at, event));
             }
             while let Some((to, batch)) = self.workers[index].engine.poll_pipe() {
-                let batch = std::mem::take(batch);
+                let empty = self.emptied.pop().unwrap_or_default();
+                let batch = std::mem::replace(batch, empty);
                 let queue = &mut self.workers[to.index()].pipes;
                 let at = after(now, queue.back().map(|(at, _, _)| *at), &mut self.rng);
                 queue.push_back((at, worker_id(index), batch));
+            }
+        }
+    }
+
+    /// Hands the datagrams of a worker's batch to the network.
+    pub(super) fn carry(
+        &self,
+        worker: usize,
+        batch: &SendBatch,
+        send: &mut impl FnMut(SocketAddr, SocketAddr, Vec<u8>),
+    ) {
+        for message in batch.messages() {
+            let local = message.path.local.unwrap_or(ADDRESSES[0]);
+            let from = SocketAddr::new(local, self.workers[worker].port);
+            for datagram in message.bytes.chunks(message.segment_size) {
+                send(from, message.path.remote, datagram.to_vec());
             }
         }
     }
@@ -231,6 +259,11 @@ impl Applied {
             _ => Self::Other,
         }
     }
+}
+
+/// Whether a datagram is RTP, and not RTCP either (RFC 5761 §4).
+pub(super) fn is_rtp(datagram: &[u8]) -> bool {
+    matches!(datagram, [128..=191, second, ..] if !(192..=223).contains(second))
 }
 
 pub(super) fn worker_id(index: usize) -> WorkerId {
