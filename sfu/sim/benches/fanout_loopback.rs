@@ -28,8 +28,8 @@ fn main() {
     let mut tally = SendTally::default();
     let (mut ours, mut least) = (Vec::new(), Vec::new());
     for _ in 0..8 * rounds() {
-        let mut frame = stage.frame();
-        least.push(bare.send(&frame));
+        let mut frame = stage.frames(1);
+        least.push(bare.send(&frame[0]));
         // What the last one has filled is emptied.
         std::thread::sleep(Duration::from_millis(2));
         let cost = stage.forward(&mut frame, |_, batch| {

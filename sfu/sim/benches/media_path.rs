@@ -20,10 +20,13 @@ fn main() {
     let (mut bare, mut buffer) = (Bare::new(VIEWERS), vec![0; 1 << 20]);
     let (mut engine, mut receiving, mut least) = (Vec::new(), Vec::new(), Vec::new());
     for _ in 0..rounds() {
-        let mut frame = stage.frames();
-        let packets = (frame.len() * VIEWERS) as f64;
-        least.push(write_for_all(&mut bare, &mut buffer, &frame) / packets);
-        let cost = stage.forward(&mut frame, |_, _| ());
+        let mut frames = stage.frames(10);
+        let packets = (frames.iter().map(Vec::len).sum::<usize>() * VIEWERS) as f64;
+        let bare = frames
+            .iter()
+            .map(|frame| write_for_all(&mut bare, &mut buffer, frame));
+        least.push(bare.sum::<f64>() / packets);
+        let cost = stage.forward(&mut frames, |_, _| ());
         assert!(
             cost.forwarded as f64 >= 0.9 * packets,
             "{cost:?} of {packets}"

@@ -24,7 +24,7 @@ fn main() {
             .into_iter()
             .zip(&mut costs)
         {
-            costs.push(cost_of_frame(stage));
+            costs.push(cost_of_frames(stage));
         }
     }
     let [few, many, one, two] = costs.map(median);
@@ -34,9 +34,9 @@ fn main() {
     println!("two workers ÷ one worker = {:.2}", two / one);
 }
 
-fn cost_of_frame(stage: &mut Stage) -> f64 {
-    let mut frame = stage.frames();
-    let cost = stage.forward(&mut frame, |_, _| ());
+fn cost_of_frames(stage: &mut Stage) -> f64 {
+    let mut frames = stage.frames(10);
+    let cost = stage.forward(&mut frames, |_, _| ());
     assert!(cost.forwarded > 0, "nothing was forwarded");
     cost.per_packet()
 }

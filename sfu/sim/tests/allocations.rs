@@ -10,6 +10,7 @@
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use sfu::counters::PacketKind;
 use sfu_sim::census;
 use sfu_sim::prelude::*;
 
@@ -100,8 +101,10 @@ impl Tally {
         Self {
             on_packet_path: ON_PACKET_PATH.load(Ordering::Relaxed),
             elsewhere: ELSEWHERE.load(Ordering::Relaxed),
-            forwarded: counters().map(|counters| counters.sent_packets).sum(),
-            repaired: counters().map(|counters| counters.rtx_sent_packets).sum(),
+            forwarded: counters().map(|counters| counters.sent.all_packets()).sum(),
+            repaired: counters()
+                .map(|counters| counters.sent.packets(PacketKind::Rtx))
+                .sum(),
         }
     }
 }

@@ -1,5 +1,7 @@
 //! A publisher and viewers, for engines to forward from one to the others.
 
+use std::time::Duration;
+
 use sfu::send_batch::SendBatch;
 use sfu_sim::prelude::*;
 use sfu_sim::world::Cost;
@@ -27,26 +29,28 @@ impl Stage {
         Self { world, publisher }
     }
 
-    /// The packets of the publisher's next frame.
-    pub(crate) fn frame(&mut self) -> Vec<Vec<u8>> {
-        self.world.next_burst()
+    /// The packets of the publisher's next frames. Several are best forwarded one right after the other: what is
+    /// in the processor's caches is then the engine's, and not the world's.
+    pub(crate) fn frames(&mut self, count: usize) -> Vec<Vec<Vec<u8>>> {
+        (0..count).map(|_| self.world.next_burst()).collect()
     }
 
-    /// The packets of the publisher's next ten frames. Measured in one go, so that what is in the processor's
-    /// caches is the engine's and not the world's.
-    pub(crate) fn frames(&mut self) -> Vec<Vec<u8>> {
-        (0..10).flat_map(|_| self.world.next_burst()).collect()
-    }
-
-    /// Has the frames forwarded; `give` is called with each batch, by the number of its worker.
+    /// Has frames forwarded, each at its time; `give` is called with each batch, by the number of its worker.
     pub(crate) fn forward(
         &mut self,
-        packets: &mut [Vec<u8>],
-        give: impl FnMut(usize, &SendBatch),
+        frames: &mut [Vec<Vec<u8>>],
+        mut give: impl FnMut(usize, &SendBatch),
     ) -> Cost {
-        self.world.forward(self.publisher, packets, give)
+        let mut cost = Cost::default();
+        for frame in frames {
+            self.world.skip(FRAME_INTERVAL);
+            cost += self.world.forward(self.publisher, frame, &mut give);
+        }
+        cost
     }
 }
+
+const FRAME_INTERVAL: Duration = Duration::from_micros(33_333);
 
 /// Frames of five packets of about 1,200 bytes, 30 a second.
 const BITRATE: u32 = 1_400_000;

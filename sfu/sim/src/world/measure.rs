@@ -4,6 +4,7 @@
 //! Everything else goes on in virtual time: viewers get what is forwarded, report, and stay.
 
 use std::net::SocketAddr;
+use std::ops::AddAssign;
 use std::time::{Duration, Instant};
 
 use sfu::send_batch::{Path, SendBatch};
@@ -51,6 +52,11 @@ impl World {
         std::mem::take(&mut self.diversion.taken)
     }
 
+    /// Time passes and nobody does anything; what is due is done later.
+    pub fn skip(&mut self, length: Duration) {
+        self.now += length;
+    }
+
     /// Lets the engines forward a burst of the diverted publisher at once, and carries what they send. `give`
     /// is handed each batch by the number of its worker, and its time counts as the engines'.
     pub fn forward(
@@ -68,7 +74,7 @@ impl World {
         let (node, network) = (&mut self.node, &mut self.network);
         let sent = |node: &Node| -> u64 {
             let counters = (0..workers).map(|worker| node.counters(worker));
-            counters.map(|counters| counters.sent_packets).sum()
+            counters.map(|counters| counters.sent.all_packets()).sum()
         };
         let before = sent(node);
 
@@ -120,6 +126,14 @@ pub struct Cost {
     pub sending: Duration,
     /// Packets that were written.
     pub forwarded: u64,
+}
+
+impl AddAssign for Cost {
+    fn add_assign(&mut self, more: Self) {
+        self.receiving += more.receiving;
+        self.sending += more.sending;
+        self.forwarded += more.forwarded;
+    }
 }
 
 impl Cost {
