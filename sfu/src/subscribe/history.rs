@@ -31,7 +31,12 @@ impl<T: Copy> History<T> {
     /// Remembers a packet in place of the one that is as many numbers back as there is room for.
     #[inline]
     pub(crate) fn push(&mut self, now: Instant, sequence: u16, packet: T) {
-        if self.entries.is_empty() || self.evicts_young(now, sequence) {
+        // Looking at an entry that was written a second ago means waiting for memory, so the next few are
+        // judged by the youngest of them.
+        let ahead = sequence | (JUDGED_AT_ONCE - 1);
+        if self.entries.is_empty()
+            || (sequence.is_multiple_of(JUDGED_AT_ONCE) && self.evicts_young(now, ahead))
+        {
             self.grow();
         }
         let index = self.index(sequence);
@@ -81,6 +86,9 @@ impl<T: Copy> History<T> {
 
 /// How far back a NACK can be of use: a few round trips of a bad path.
 const REACH: Duration = Duration::from_secs(1);
+
+/// A quarter of the smallest history; a power of two.
+const JUDGED_AT_ONCE: u16 = 16;
 
 /// One second of sound.
 const MIN_ENTRIES: usize = 64;
