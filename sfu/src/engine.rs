@@ -54,7 +54,7 @@ use event::Event;
 use handshakes::Handshakes;
 use peer::Peer;
 use pipe::PipeBatch;
-use route::Route;
+use route::{Origin, Route};
 use runs::Runs;
 
 pub use debug_state::DebugState;
@@ -235,7 +235,7 @@ impl Engine {
         }
     }
 
-    /// What is due for a track: feedback to its publisher, a look at its layers.
+    /// What is due for a track: feedback to its publisher, a look at its layers, word of who talks.
     fn serve_track(&mut self, now: Instant, key: TrackKey) {
         self.send_track_feedback(now, key);
         if let Some(track) = self.tracks.get_mut(key)
@@ -244,7 +244,23 @@ impl Engine {
         {
             self.retarget(now, key);
         }
+        self.report_voice(now, key);
         self.schedule_track(key);
+    }
+
+    /// Tells the control plane who talks. Only the worker where a track is published does.
+    fn report_voice(&mut self, now: Instant, key: TrackKey) {
+        if let Some(track) = self.tracks.get_mut(key)
+            && let Some(loudness) = track.voice_report(now)
+            && let Some(Origin::Peer(peer)) = self.routes.get(key).map(|route| route.origin)
+            && let Some(peer) = self.peers.get(peer)
+        {
+            self.events.push_back(Event::Speech {
+                peer: peer.id,
+                track: track.id(),
+                loudness,
+            });
+        }
     }
 
     fn schedule_peer(&mut self, key: PeerKey) {

@@ -16,6 +16,7 @@ mod participant;
 mod refusal;
 mod slot_pool;
 mod snapshot;
+mod speakers;
 mod subscription;
 #[cfg(test)]
 mod tests;
@@ -44,6 +45,7 @@ pub use track::{AnsweredTrack, TrackDeclaration};
 
 use negotiation::ToWorker;
 use participant::Participant;
+use speakers::Speakers;
 use track::Track;
 use wishes::Ranking;
 
@@ -60,6 +62,7 @@ pub struct Room {
     tracks: BTreeMap<TrackId, Track>,
     /// Of `tracks`.
     ranking: Ranking,
+    speakers: Speakers,
     outputs: VecDeque<RoomOutput>,
 }
 
@@ -81,6 +84,7 @@ impl Room {
             peers: BTreeMap::new(),
             tracks: BTreeMap::new(),
             ranking: Ranking::default(),
+            speakers: Speakers::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -123,12 +127,16 @@ impl Room {
             return Ok(());
         }
         track.muted = muted;
+        if muted && track.is_voice() {
+            self.speakers.stop(track.publisher);
+        }
         let (home, track) = (track.home, track.id);
         self.command(home, Command::SetMuted { track, muted });
         let told = self.participants.keys().filter(|id| !own || **id != by);
         let notification =
             |id: &_| RoomOutput::Notify(*id, Notification::TrackMuted { track, muted });
         self.outputs.extend(told.map(notification));
+        self.tell_speakers(None);
         self.reconsider_all();
         Ok(())
     }
@@ -186,6 +194,9 @@ impl Room {
                 }
             }
             Event::TrackStarted { track, .. } => self.track_started(track),
+            Event::Speech {
+                track, loudness, ..
+            } => self.hear(now, track, loudness),
             Event::Data {
                 peer,
                 label,
@@ -269,6 +280,8 @@ impl Room {
             return;
         };
         self.disconnect(&mut participant, to_worker);
+        self.speakers.forget(id);
+        self.tell_speakers(None);
         if !participant.is_hidden() {
             self.notify_others(id, || Notification::ParticipantLeft {
                 participant: id,

@@ -62,6 +62,7 @@
  *   | {type: 'track-published', participant: string, track: TrackInfo}
  *   | {type: 'track-unpublished', participant: string, track: string}
  *   | {type: 'track-muted', track: string, muted: boolean}
+ *   | {type: 'speakers', speakers: string[]}
  *   | {type: 'connected', protection: string}
  *   | {type: 'track-started', track: string}
  * } ServerMessage

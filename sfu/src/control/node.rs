@@ -224,6 +224,7 @@ impl Node {
         let (Event::PeerConnected { peer, .. }
         | Event::PeerClosed { peer, .. }
         | Event::TrackStarted { peer, .. }
+        | Event::Speech { peer, .. }
         | Event::Data { peer, .. }) = event;
         // Copied out, so that no two maps are locked at once.
         let Some(entry) = self.peers.get(&peer).map(|entry| entry.clone()) else {

@@ -33,6 +33,15 @@ pub enum Event {
         /// The track.
         track: TrackId,
     },
+    /// Somebody talks on the track, or has ended. Told when it begins, then every 200 ms, and when it ends.
+    Speech {
+        /// Its publisher.
+        peer: PeerId,
+        /// The track.
+        track: TrackId,
+        /// How loud, in dB above −60 dBov: 0 to 60, the mean since the last report. `None`: it has ended.
+        loudness: Option<u8>,
+    },
     /// A message arrived on one of the peer's data channels.
     Data {
         /// The sender.

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use sfu_rtp::extension::AudioLevel;
 use sfu_rtp::{ExtensionKind, ExtensionMap, RtpHeader, SeqNo};
 
 use super::picture::Picture;
@@ -93,7 +94,8 @@ pub(crate) struct ForwardedExtensions {
 }
 
 /// What is forwarded as it is. The MID is the slot's own, congestion control starts anew on each path,
-/// and the RID is of no concern to a receiver that gets one encoding.
+/// and the RID is of no concern to a receiver that gets one encoding. The audio level is the first, see
+/// [`ForwardedExtensions::audio_level`].
 const FORWARDED: [ExtensionKind; 4] = [
     ExtensionKind::AudioLevel,
     ExtensionKind::PlayoutDelay,
@@ -122,6 +124,13 @@ impl ForwardedExtensions {
             }
         }
         found
+    }
+
+    /// How loud `packet`, the one they were found in, says that it is.
+    #[inline]
+    pub(crate) fn audio_level(&self, packet: &[u8]) -> Option<AudioLevel> {
+        let [span, ..] = self.spans;
+        AudioLevel::parse(packet.get(span.range())?)
     }
 
     /// Each with its value in `packet`, the one they were found in.

@@ -13,6 +13,7 @@ use super::layers::Layers;
 use super::nack_generator::Gap;
 use super::packet::{CachedPacket, ForwardedExtensions, PacketMeta, payload_span};
 use super::picture::Picture;
+use super::voice::Voice;
 use crate::drop_reason::DropReason;
 use crate::id::TrackId;
 use crate::parameters::{Feedback, MAX_ENCODINGS, MediaKind, NegotiatedCodec, PublishedMedia};
@@ -26,6 +27,7 @@ pub(crate) struct Track {
     layers: Layers,
     /// When to look at the layers next; `None` while nothing arrives or there is but one.
     layers_at: Option<Instant>,
+    voice: Voice,
     muted: bool,
     /// By how many bytes the caches have grown since somebody asked.
     growth: usize,
@@ -55,6 +57,7 @@ impl Track {
             encodings,
             layers: Layers::default(),
             layers_at: None,
+            voice: Voice::default(),
             muted: false,
             growth: 0,
         }
@@ -122,6 +125,11 @@ impl Track {
         self.layers.observe(now, &mut self.encodings)
     }
 
+    /// What there is to say of who talks on it, if that is due; see [`Voice::report`].
+    pub(crate) fn voice_report(&mut self, now: Instant) -> Option<Option<u8>> {
+        self.voice.report(now)
+    }
+
     /// Whether a look at the layers is due.
     pub(crate) fn layers_due(&self, now: Instant) -> bool {
         self.layers_at.is_some_and(|at| at <= now)
@@ -138,6 +146,9 @@ impl Track {
             for encoding in &mut self.encodings {
                 encoding.interrupt();
             }
+        }
+        if muted {
+            self.voice.reset();
         }
         self.muted = muted;
     }
@@ -212,6 +223,11 @@ impl Track {
         if self.muted {
             return Err(DropReason::Muted.into());
         }
+        if self.media.kind == MediaKind::Audio
+            && let Some(level) = meta.extensions.audio_level(received.plaintext)
+        {
+            self.voice.on_packet(now, level);
+        }
         Ok(Arrival {
             encoding,
             sequence,
@@ -270,7 +286,7 @@ impl Track {
         }
     }
 
-    /// When a NACK, a keyframe request or a look at the layers is due.
+    /// When a NACK, a keyframe request, a look at the layers or a report of who talks is due.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
         let feedback = self
             .encodings
@@ -278,7 +294,10 @@ impl Track {
             .flat_map(|encoding| [encoding.nack.next_at(), encoding.keyframes.next_at()])
             .flatten()
             .min();
-        [self.layers_at, feedback].into_iter().flatten().min()
+        [self.layers_at, self.voice.next_at(), feedback]
+            .into_iter()
+            .flatten()
+            .min()
     }
 }
 

@@ -11,7 +11,7 @@ use crate::id::{ParticipantId, TrackId, WorkerId};
 impl Room {
     /// After something that concerns everybody: a track came, went, or was muted.
     pub(super) fn reconsider_all(&mut self) {
-        self.ranking = Ranking::of(&self.tracks);
+        self.ranking = Ranking::of(&self.tracks, &self.speakers);
         let ids: Vec<_> = self.participants.keys().copied().collect();
         for id in ids {
             self.reconsider(id);

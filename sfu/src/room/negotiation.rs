@@ -235,6 +235,9 @@ impl Room {
         for id in ended {
             if let Some(track) = self.tracks.get_mut(id) {
                 track.ending = true;
+                if track.is_voice() {
+                    self.speakers.stop(publisher);
+                }
             }
             let (participant, track) = (publisher, *id);
             self.notify_others(publisher, || Notification::TrackUnpublished {
@@ -242,6 +245,7 @@ impl Room {
                 track,
             });
         }
+        self.tell_speakers(None);
         self.reconsider_all();
         for id in ended {
             if let Some(track) = self.tracks.remove(id) {

@@ -51,6 +51,11 @@ pub enum Notification {
         /// The track.
         track: TrackId,
     },
+    /// Somebody has begun or ended to talk, or the floor has gone to somebody else.
+    SpeakersChanged {
+        /// Who talks: first who has the floor, then in the order in which they began. At most 16.
+        speakers: Vec<ParticipantId>,
+    },
     /// One's own slots show something else, or other tracks wait for a slot.
     SlotsChanged(SlotsView),
     /// One's own transport is up.

@@ -44,6 +44,10 @@ pub(super) enum Level {
     Pinned,
     /// What a meeting is about while somebody shares a screen.
     Screen,
+    /// Camera and microphone of who has the floor.
+    Floor,
+    /// The microphones of the others who talk.
+    Talking,
     /// Cameras and microphones.
     Person,
     /// There is nothing to see or hear.

@@ -6,5 +6,6 @@ mod client;
 mod offer;
 mod pipes;
 mod random;
+mod speakers;
 mod worker;
 mod world;

@@ -80,6 +80,11 @@ impl Track {
         }
     }
 
+    /// Whether its publisher talks on it.
+    pub(super) fn is_voice(&self) -> bool {
+        self.source == TrackSource::Microphone
+    }
+
     /// What its packets are: a sender uses the first codec of what was negotiated (RFC 8829 §5.3.1).
     pub(super) fn format(&self) -> Option<Format> {
         self.media.codecs.first().map(Format::of)

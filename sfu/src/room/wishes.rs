@@ -1,18 +1,22 @@
 //! Which tracks a participant wants to see, best first.
 //!
-//! Order: what it pinned, as it said; shared screens; cameras and microphones in the order in which
-//! people joined; last, whatever is muted. The same order serves bandwidth allocation.
+//! Order: what it pinned, as it said; shared screens; who has the floor; the microphones of others who
+//! talk; the rest of cameras and microphones, of those first who talked last, and of the silent in the order
+//! in which they joined; last, whatever is muted. The same order serves bandwidth allocation.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use super::participant::Participant;
 use super::slot_pool::{Level, SyncGroup, Wish};
+use super::speakers::Speakers;
 use super::track::Track;
 use super::{TrackSource, Viewing};
 use crate::id::TrackId;
+use crate::parameters::MediaKind;
 
 /// The tracks of a room in the order that holds for everybody who pinned nothing. Made anew whenever a
-/// track comes, goes or is muted.
+/// track comes, goes or is muted, and when somebody begins to talk or takes the floor.
 #[derive(Debug, Default)]
 pub(super) struct Ranking {
     wishes: Vec<Wish>,
@@ -21,10 +25,10 @@ pub(super) struct Ranking {
 }
 
 impl Ranking {
-    pub(super) fn of(tracks: &BTreeMap<TrackId, Track>) -> Self {
+    pub(super) fn of(tracks: &BTreeMap<TrackId, Track>, speakers: &Speakers) -> Self {
         let live = || tracks.values().filter(|track| !track.ending);
-        let mut wishes: Vec<_> = live().filter_map(wish).collect();
-        wishes.sort_by_key(rank);
+        let mut wishes: Vec<_> = live().filter_map(|track| wish(track, speakers)).collect();
+        wishes.sort_by_cached_key(|wish| rank(wish, speakers));
         let newest = live()
             .max_by_key(|track| (stardom(track.source), track.id))
             .map(group);
@@ -66,10 +70,12 @@ fn pin(wishes: &mut [Wish], pinned: &[TrackId]) {
     wishes.sort_by_cached_key(|wish| (wish.level, place(wish).unwrap_or(usize::MAX)));
 }
 
-fn wish(track: &Track) -> Option<Wish> {
+fn wish(track: &Track, speakers: &Speakers) -> Option<Wish> {
     let level = match track.source {
         _ if track.muted => Level::Muted,
         TrackSource::Screen | TrackSource::ScreenAudio => Level::Screen,
+        _ if speakers.has_floor(track.publisher) => Level::Floor,
+        TrackSource::Microphone if speakers.talks(track.publisher) => Level::Talking,
         TrackSource::Camera | TrackSource::Microphone => Level::Person,
     };
     Some(Wish {
@@ -82,10 +88,16 @@ fn wish(track: &Track) -> Option<Wish> {
 }
 
 /// Ids of participants and tracks grow, so that they are the order of joining and publishing.
-fn rank(wish: &Wish) -> impl Ord + use<> {
+fn rank(wish: &Wish, speakers: &Speakers) -> impl Ord + use<> {
+    let recent = match wish.kind {
+        _ if wish.group.screen => 0,
+        MediaKind::Audio => speakers.heard(wish.group.publisher),
+        MediaKind::Video => speakers.seen(wish.group.publisher),
+    };
     (
         wish.level,
         !wish.group.screen,
+        Reverse(recent),
         wish.group.publisher,
         wish.track,
     )

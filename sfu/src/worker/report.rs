@@ -83,6 +83,17 @@ impl Outbox {
                 return;
             }
         }
+        // There will be another before long, unless it is the last.
+        let repeated = matches!(
+            event,
+            Event::Speech {
+                loudness: Some(_),
+                ..
+            }
+        );
+        if repeated && !self.waiting.is_empty() {
+            return;
+        }
         self.waiting.push_back(event);
         self.offer(now);
     }

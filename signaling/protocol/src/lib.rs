@@ -19,7 +19,7 @@ pub use participant::{Kind, Participant, ParticipantId, Source, Track, TrackId};
 pub use server::{
     Answer, AnsweredTrack, Assignments, Closed, Connected, DataRefused, Done, ErrorMessage,
     IceServer, Joined, Limits, ParticipantJoined, ParticipantLeft, Permissions, Pong,
-    ServerMessage, SlotState, TrackMuted, TrackPublished, TrackStarted, TrackUnpublished,
+    ServerMessage, SlotState, Speakers, TrackMuted, TrackPublished, TrackStarted, TrackUnpublished,
 };
 
 /// The version of the protocol; it changes when an old client could no longer understand the server.

@@ -29,6 +29,8 @@ pub enum ServerMessage {
     TrackStarted(TrackStarted),
     /// A track was muted or unmuted.
     TrackMuted(TrackMuted),
+    /// Who talks.
+    Speakers(Speakers),
     /// What each slot shows.
     Assignments(Assignments),
     /// The media connection is up.
@@ -213,6 +215,13 @@ pub struct TrackMuted {
     pub track: TrackId,
     /// Whether it is muted now.
     pub muted: bool,
+}
+
+/// Who talks: all of them, every time.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Speakers {
+    /// First who has the floor, then in the order in which they began.
+    pub speakers: Vec<ParticipantId>,
 }
 
 /// What each slot shows: all of it, every time.

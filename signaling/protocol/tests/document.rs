@@ -90,7 +90,7 @@ fn every_example_of_the_server_is_exactly_what_the_types_write() {
     }
     assert_eq!(
         seen.len(),
-        15,
+        16,
         "each message of the server has an example: {seen:?}"
     );
 }

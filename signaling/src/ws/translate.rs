@@ -6,8 +6,8 @@ use sfu::parameters::MediaKind;
 use sfu::room::{LeaveReason, Notification, ParticipantView, SlotsView, TrackSource, TrackView};
 use signaling_protocol::{
     AnsweredTrack, Assignments, CloseCode, Closed, Connected, DataRefused, Kind, Participant,
-    ParticipantId, ParticipantJoined, ParticipantLeft, ServerMessage, SlotState, Source, Track,
-    TrackId, TrackMuted, TrackPublished, TrackStarted, TrackUnpublished,
+    ParticipantId, ParticipantJoined, ParticipantLeft, ServerMessage, SlotState, Source, Speakers,
+    Track, TrackId, TrackMuted, TrackPublished, TrackStarted, TrackUnpublished,
 };
 
 use crate::refusal::data_error_code;
@@ -47,6 +47,9 @@ pub(super) fn message(notification: Notification, revision: &mut u64) -> ServerM
                 track: track_id(track),
             })
         }
+        Notification::SpeakersChanged { speakers } => ServerMessage::Speakers(Speakers {
+            speakers: speakers.into_iter().map(participant_id).collect(),
+        }),
         Notification::SlotsChanged(slots) => {
             *revision += 1;
             ServerMessage::Assignments(assignments(&slots, *revision))

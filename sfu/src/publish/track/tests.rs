@@ -1,5 +1,8 @@
 use std::time::Duration;
 
+use sfu_rtp::extension::AudioLevel;
+use sfu_rtp::{ExtensionElement, ExtensionKind};
+
 use super::*;
 use crate::publish::samples::{Sample, VP8, audio, video, vp8};
 
@@ -245,4 +248,60 @@ fn a_track_that_begins_muted_is_shown_once_it_is_not() {
     assert!(arrival.new_layer);
     assert!(track.observe_layers(now));
     assert_eq!(track.best_encoding(), Some(0));
+}
+
+#[test]
+fn a_voice_is_reported_with_its_second_loud_packet_and_never_of_a_muted_track() {
+    const ID: u8 = 3;
+    let mut ids = ExtensionMap::new();
+    ids.insert(ID, ExtensionKind::AudioLevel)
+        .expect("a free id");
+    let start = Instant::now();
+    // What is published, the level of its packets, whether it is muted, and the packet that is reported.
+    let cases = [
+        (audio("0"), -20, false, Some(1)),
+        (audio("0"), -20, true, None),
+        (audio("0"), -127, false, None),
+        (video("0", &[]), -20, false, None),
+    ];
+    for (number, (media, level_dbov, muted, expected)) in cases.into_iter().enumerate() {
+        let mut track = Track::new(TrackId::new(1), media);
+        track.set_muted(muted);
+        let level = AudioLevel {
+            voice: true,
+            level_dbov,
+        };
+        let reported = (0..10).find(|&sequence| {
+            let now = start + Duration::from_millis(20) * u32::from(sequence);
+            let (header, packet) = Sample {
+                ssrc: 1,
+                payload_type: track.codecs()[0].payload_type.get(),
+                sequence,
+                timestamp: u32::from(sequence) * 960,
+                extensions: &[ExtensionElement {
+                    id: ID,
+                    value: &level.to_bytes(),
+                }],
+                payload: &vp8(sequence, None),
+            }
+            .build();
+            let received = Received {
+                header,
+                plaintext: &packet,
+                retransmitted: false,
+                extension_ids: &ids,
+            };
+            let taken = track.accept(now, 0, &received);
+            assert_eq!(taken.is_err(), muted, "case {number}");
+            track.voice_report(now).is_some()
+        });
+        assert_eq!(reported, expected, "case {number}");
+        let deadline = track.next_deadline();
+        let due = expected.map(|packet| start + Duration::from_millis(20) * u32::from(packet));
+        assert_eq!(
+            deadline,
+            due.map(|due| due + Duration::from_millis(200)),
+            "only who talks has a deadline: case {number}"
+        );
+    }
 }
