@@ -137,13 +137,20 @@ impl AsFd for MediaSocket {
 
 fn set_ipv4_options(socket: &Socket) -> io::Result<()> {
     syscall::set_option(socket.as_fd(), libc::IPPROTO_IP, libc::IP_PKTINFO, ON)?;
-    sockopt::set_ip_mtu_discover(socket, sockopt::Ipv4PathMtuDiscovery::PROBE)?;
+    let_routers_fragment(socket)
+}
+
+/// IPv4 guarantees no path more than 68 bytes, and video comes in packets of 1,200. Over a path that
+/// carries less, routers may fragment them (`INTERFACE` leaves DF off); with DF they would vanish, and
+/// the peer would hear and not see. No ICMP about path MTUs is believed: whoever could forge it could
+/// cut off a peer, or make runs fail for all.
+fn let_routers_fragment(socket: &Socket) -> io::Result<()> {
+    sockopt::set_ip_mtu_discover(socket, sockopt::Ipv4PathMtuDiscovery::INTERFACE)?;
     Ok(())
 }
 
-/// Never fragment, and believe no ICMP about path MTUs (`PROBE`). Peers keep their packets below the
-/// 1280 bytes that every path carries, so there is nothing to be learnt from ICMP, and whoever could
-/// forge it could cut off a peer.
+/// No ICMP is believed here either (`PROBE`). Every IPv6 path carries 1280 bytes (RFC 8200 §5), and
+/// packets of browsers fit in them.
 fn set_ipv6_options(socket: &Socket) -> io::Result<()> {
     sockopt::set_ipv6_v6only(socket, false)?;
     syscall::set_option(
@@ -153,8 +160,7 @@ fn set_ipv6_options(socket: &Socket) -> io::Result<()> {
         ON,
     )?;
     sockopt::set_ipv6_mtu_discover(socket, sockopt::Ipv6PathMtuDiscovery::PROBE)?;
-    sockopt::set_ip_mtu_discover(socket, sockopt::Ipv4PathMtuDiscovery::PROBE)?;
-    Ok(())
+    let_routers_fragment(socket)
 }
 
 /// Turns coalescing on for receiving and finds out whether sending can cut. A kernel older than 4.18

@@ -42,6 +42,18 @@ fn a_run_too_large_for_the_interface_loses_only_what_is_too_large_and_runs_go_on
 }
 
 #[test]
+fn routers_may_fragment_for_ipv4_peers_and_their_icmp_is_not_believed() {
+    let dual_stack = has_ipv6().then_some("::");
+    for address in ["127.0.0.1"].into_iter().chain(dual_stack) {
+        let end = End::bind(address);
+        let socket = end.sockets.as_slice().first().expect("a socket");
+        let found = rustix::net::sockopt::ip_mtu_discover(socket).expect("the option");
+        let expected = rustix::net::sockopt::Ipv4PathMtuDiscovery::INTERFACE;
+        assert_eq!(found, expected, "bound to {address}");
+    }
+}
+
+#[test]
 fn a_full_send_buffer_drops_the_rest_of_the_batch_and_counts_it() {
     if !has_ipv6() {
         return;
