@@ -19,4 +19,4 @@ pub use addresses::candidate_addresses;
 pub use mailbox::{MAILBOX_COMMANDS, Mailbox, MailboxError};
 pub use report::{EndCause, Report};
 pub use spawn::{SpawnConfig, StartError, WorkerHandle, Workers, spawn_workers};
-pub use statistics::{GatherTally, Histogram, ReceiveTally, WorkerSnapshot, WorkerStatistics};
+pub use statistics::{Histogram, ReceiveTally, WorkerSnapshot, WorkerStatistics};

@@ -110,7 +110,6 @@ async function measure(url, what) {
       `padding ${((100 * read('padding_sent_bytes_total')) / read('sent_bytes_total')).toFixed(2)} % of bytes`,
       `worker ${((1e6 * read('worker_cpu_seconds_total')) / packets).toFixed(2)} µs a packet`,
       `forward latency p50 ≤ ${milliseconds(0.5)}, p99 ≤ ${milliseconds(0.99)} ms`,
-      `waits ${(read('worker_gather_waits_total') / WINDOW).toFixed(0)}/s`,
     ].join('\n    '),
   );
 }

@@ -39,8 +39,6 @@ pub struct WorkerStatistics {
     /// of a turn was taken in until the last had been handed to the kernel. Every packet of the turn
     /// counts with that time, so it is rather too long than too short.
     pub forward_microseconds: Histogram,
-    /// How often packets were held back for company.
-    pub gathered: GatherTally,
     /// What it received.
     pub received: ReceiveTally,
     /// What it sent.
@@ -61,15 +59,6 @@ pub struct WorkerStatistics {
     pub events_waiting: usize,
     /// Data messages dropped because the control plane is behind.
     pub lost_messages: u64,
-}
-
-/// Waiting for more packets under load, so that they leave in fewer and longer runs.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub struct GatherTally {
-    /// How often.
-    pub waits: u64,
-    /// How long in all.
-    pub waited: Duration,
 }
 
 /// What one worker has received.

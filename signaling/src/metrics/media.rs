@@ -95,11 +95,6 @@ const COUNTERS: &[OfWorker<u64>] = &[
         |worker| worker.statistics.pipe_batches,
     ),
     (
-        "worker_gather_waits",
-        "How often packets were held back under load, to leave in fewer messages",
-        |worker| worker.statistics.gathered.waits,
-    ),
-    (
         "socket_received_datagrams",
         "Datagrams received, of any kind",
         |worker| worker.statistics.received.datagrams,
@@ -130,18 +125,11 @@ const COUNTERS: &[OfWorker<u64>] = &[
 ];
 
 /// `_total` is appended to each.
-const SECONDS: &[OfWorker<f64>] = &[
-    (
-        "worker_cpu_seconds",
-        "How long the thread was on a processor",
-        |worker| worker.statistics.cpu.as_secs_f64(),
-    ),
-    (
-        "worker_gather_wait_seconds",
-        "How long packets were held back in all",
-        |worker| worker.statistics.gathered.waited.as_secs_f64(),
-    ),
-];
+const SECONDS: &[OfWorker<f64>] = &[(
+    "worker_cpu_seconds",
+    "How long the thread was on a processor",
+    |worker| worker.statistics.cpu.as_secs_f64(),
+)];
 
 /// By kind of packet; `_total` is appended to each.
 const TRAFFIC: &[OfWorkerByKind] = &[
