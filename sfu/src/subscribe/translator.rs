@@ -155,28 +155,49 @@ impl Translator {
         source.wrapping_add(self.timestamp_offset)
     }
 
-    /// A number of the source will not be forwarded, by our choice: those after it move up. Of use only
-    /// in order: if a later one was sent already, a gap is there to stay.
+    /// A number of the source will not be forwarded, by our choice: those after it move up. They may have
+    /// been skipped themselves before it, as padding that was reordered on its way; but if one of them was
+    /// sent already, a gap is there to stay.
     pub(crate) fn skip(&mut self, sequence: SeqNo) {
-        let Some(last) = self.stretches.back_mut() else {
+        let Some(index) = self.stretch_of(sequence) else {
             return;
         };
-        if sequence < last.from || sequence.wrapping_add(last.offset) <= self.highest {
+        let Some(&stretch) = self.stretches.get(index) else {
+            return;
+        };
+        let out = sequence.wrapping_add(stretch.offset);
+        if out <= self.highest {
             return;
         }
+        let begin_of_next = self
+            .stretches
+            .get(index + 1)
+            .map(|next| next.from.wrapping_add(next.offset));
+        if begin_of_next.is_some_and(|begin| out >= begin) {
+            return;
+        }
+        for later in self.stretches.range_mut(index + 1..) {
+            later.offset -= 1;
+        }
+        // Padding comes in runs: let one stretch be all that a run leaves behind.
+        let joins_next = begin_of_next == Some(out.next());
         let after = Stretch {
             from: sequence.next(),
-            offset: last.offset - 1,
+            offset: stretch.offset - 1,
         };
-        // Padding comes in runs: let one stretch be all that a run leaves behind.
-        if last.from == sequence {
-            *last = after;
-            return;
+        match (stretch.from == sequence, joins_next) {
+            (true, true) => drop(self.stretches.remove(index)),
+            (true, false) => self.stretches[index] = after,
+            (false, true) => {}
+            (false, false) => self.insert(index + 1, after),
         }
-        if self.stretches.len() == MAX_STRETCHES {
+    }
+
+    fn insert(&mut self, index: usize, stretch: Stretch) {
+        self.stretches.insert(index, stretch);
+        if self.stretches.len() > MAX_STRETCHES {
             self.stretches.pop_front();
         }
-        self.stretches.push_back(after);
     }
 
     #[inline]
@@ -338,6 +359,30 @@ mod tests {
                 Packet(103, None),
             ],
         );
+    }
+
+    #[test]
+    fn padding_closes_up_in_whatever_order_it_comes() {
+        for order in [
+            [102, 103, 104, 106],
+            [106, 104, 103, 102],
+            [103, 102, 106, 104],
+            [104, 102, 106, 103],
+            [102, 104, 106, 103],
+        ] {
+            // 101 is lost; 105 comes after the padding around it.
+            let mut steps = vec![Switch(0, 100, 0), Packet(100, Some(10))];
+            steps.extend(order.map(Skip));
+            steps.extend(order.map(Skip));
+            steps.extend(order.map(|padding| Packet(padding, None)));
+            steps.extend([
+                Packet(107, Some(13)),
+                Packet(105, Some(12)),
+                Packet(101, Some(11)),
+                Packet(108, Some(14)),
+            ]);
+            check(10, &steps);
+        }
     }
 
     #[test]
@@ -505,7 +550,13 @@ mod tests {
                         next += 1;
                         continue;
                     }
-                    20..30 if !late.is_empty() => late.swap_remove(rng.random_range(0..late.len())),
+                    // Padding that was overtaken.
+                    20..24 if !late.is_empty() => {
+                        let padding = late.swap_remove(rng.random_range(0..late.len()));
+                        translator.skip(SeqNo::new(padding));
+                        continue;
+                    }
+                    24..34 if !late.is_empty() => late.swap_remove(rng.random_range(0..late.len())),
                     _ => {
                         next += 1;
                         next - 1

@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use sfu_rtp::{ClockRate, RtpTime, SeqNo};
 
@@ -91,11 +92,16 @@ fn numbers_agree_with_a_model_that_remembers_everything() {
                     let number = head - rng.random_range(0..50);
                     translate(&mut translator, &mut model, number);
                 }
-                // Padding.
+                // A run of padding, in any order, some of it lost.
                 20..40 => {
-                    head += 1;
-                    model.skipped.push(head);
-                    translator.skip(SeqNo::new(head));
+                    let mut run: Vec<u64> = (head + 1..=head + rng.random_range(1..6)).collect();
+                    head += run.len() as u64;
+                    run.shuffle(&mut rng);
+                    run.truncate(rng.random_range(1..=run.len()));
+                    for padding in run {
+                        model.skipped.push(padding);
+                        translator.skip(SeqNo::new(padding));
+                    }
                 }
                 // The next packet, or one after a loss.
                 roll => {
