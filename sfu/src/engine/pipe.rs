@@ -81,11 +81,24 @@ impl PipeBatch {
         self.packets
     }
 
-    /// Forgets everything it holds, and keeps its memory.
+    /// Forgets everything it holds, and keeps the memory that a usual turn needs.
     pub fn clear(&mut self) {
         self.bytes.clear();
         self.items.clear();
         self.packets = 0;
+        if self.bytes.capacity() > KEPT_BYTES || self.items.capacity() > KEPT_ITEMS {
+            self.bytes.shrink_to(USUAL_BYTES);
+            self.items.shrink_to(USUAL_ITEMS);
+        }
+    }
+
+    /// Takes memory for a usual turn at once, so that a batch need not grow when a turn brings a little
+    /// more than those before it.
+    fn reserve(&mut self) {
+        if self.items.capacity() < USUAL_ITEMS {
+            self.bytes.reserve(USUAL_BYTES);
+            self.items.reserve(USUAL_ITEMS);
+        }
     }
 
     /// Adds a packet that has just come. `false`: the batch is full.
@@ -121,6 +134,7 @@ impl PipeBatch {
         if self.bytes.len() + packet.len() > MAX_BATCH_BYTES || self.items.len() >= MAX_ITEMS {
             return false;
         }
+        self.reserve();
         let start = self.bytes.len();
         self.bytes.extend_from_slice(packet);
         self.packets += 1;
@@ -141,6 +155,7 @@ impl PipeBatch {
     pub(crate) fn push_notice(&mut self, track: TrackId, encoding: u8, notice: Notice) -> bool {
         let room = self.items.len() < MAX_ITEMS;
         if room {
+            self.reserve();
             self.items.push(Item {
                 track,
                 encoding,
@@ -174,3 +189,37 @@ impl PipeBatch {
 /// What one turn can receive at most, roughly; more is loss in any case.
 const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 const MAX_ITEMS: usize = 8192;
+
+/// What a usual turn brings: a keyframe that arrived at once.
+const USUAL_BYTES: usize = 64 * 1024;
+const USUAL_ITEMS: usize = 64;
+
+/// What an empty batch keeps at most: many are under way in a pipe, and each would stay as large as its
+/// largest turn.
+const KEPT_BYTES: usize = 8 * USUAL_BYTES;
+const KEPT_ITEMS: usize = 8 * USUAL_ITEMS;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_batch_keeps_what_a_usual_turn_needs_and_no_more() {
+        let mut batch = PipeBatch::default();
+        for (notices, at_least, at_most) in [
+            (1, USUAL_ITEMS, KEPT_ITEMS),
+            (USUAL_ITEMS + 1, USUAL_ITEMS + 1, KEPT_ITEMS),
+            (MAX_ITEMS, USUAL_ITEMS, KEPT_ITEMS),
+        ] {
+            for _ in 0..notices {
+                assert!(batch.push_notice(TrackId::new(1), 0, Notice::Muted));
+            }
+            batch.clear();
+            let kept = batch.items.capacity();
+            assert!(
+                at_least <= kept && kept <= at_most,
+                "{kept} after {notices}"
+            );
+        }
+    }
+}

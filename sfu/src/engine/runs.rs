@@ -38,11 +38,16 @@ impl Runs {
     fn arrange_group(&mut self, group: &mut [Pending]) {
         self.find_streams(group);
         self.placed.clear();
+        let mut runs = 0;
         while let Some(first) = self.take_head(group, |_| true) {
             self.place_run(group, first);
+            runs += 1;
         }
-        // Each was a head once, so none is missing.
-        group.copy_from_slice(&self.placed);
+        // What is greedy is not always best: without a gain they stay as they came.
+        if runs < runs_of(group) {
+            // Each was a head once, so none is missing.
+            group.copy_from_slice(&self.placed);
+        }
     }
 
     fn find_streams(&mut self, group: &[Pending]) {
@@ -139,6 +144,25 @@ fn is_one_run(group: &[Pending]) -> bool {
         [one, other] => one.same_stream(other) && one.payload_len == other.payload_len,
         _ => true,
     })
+}
+
+/// How many runs they make as they are, without padding.
+fn runs_of(group: &[Pending]) -> usize {
+    let mut runs = 0;
+    // The size of the run that the next packet may join.
+    let mut open = None;
+    for packet in group {
+        let len = packet.payload_len;
+        match open {
+            Some(size) if len == size => {}
+            Some(size) if len < size => open = None,
+            _ => {
+                runs += 1;
+                open = Some(len);
+            }
+        }
+    }
+    runs
 }
 
 /// By how many bytes of padding a payload of `size` bytes may grow: 3 % of the packet with all its

@@ -90,10 +90,21 @@ fn packets_leave_in_as_few_runs_as_their_sizes_allow() {
                 ("v", 1100),
                 ("v", 300),
                 ("w", 1080),
-                ("w", 1080),
+                ("w", 1090),
                 ("w", 500),
             ],
             &[&[1100, 1100, 1100, 500], &[300]],
+        ),
+        // As many runs as they are: nothing is moved or padded.
+        (
+            &[
+                ("v", 1100),
+                ("v", 300),
+                ("w", 1080),
+                ("w", 1080),
+                ("w", 500),
+            ],
+            &[&[1100, 300], &[1080, 1080, 500]],
         ),
         // The next frame waits until the tail of its own stream has left.
         (
