@@ -132,7 +132,7 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     fn begin_run(&mut self, overtaken_by: Option<Duration>, burst: Option<Duration>) {
-        self.overtaken_by = overtaken_by.max(burst.map(|last| last + BURST_EDGE));
+        self.overtaken_by = overtaken_by.max(burst);
         self.burst = burst;
     }
 
@@ -291,17 +291,26 @@ impl Pair<'_> {
 }
 
 /// When the last frame of the burst was captured with which a run begins, if it does: a slot that begins
-/// late gets a whole group of pictures at once.
+/// late gets a whole group of pictures as fast as the pacer lets it.
 fn burst<'a>(run: impl Iterator<Item = (&'a u64, &'a Record)> + Clone) -> Option<Duration> {
+    let first = run.clone().next()?.1;
+    let ssrc = first.stamp.ssrc;
     let run = run.map(|(_, record)| record);
-    let sent_at = run.clone().find(|record| !record.retransmitted)?.sent_at;
-    // Of what was repaired nobody can tell when it was sent first.
-    let together = run.take_while(|record| record.retransmitted || record.sent_at == sent_at);
-    let first = together.clone().next()?.stamp;
-    let last = together.map(|record| record.stamp.captured).max()?;
+    let run = run.take_while(|record| record.stamp.ssrc == ssrc);
+    // When they began to leave; what was repaired left a first time before.
+    let began = run.clone().map(|record| record.sent_at).min()?;
+    // What a picture takes from the camera to the server once the burst is over.
+    let lag = |record: &Record, sent_at| sent_at - record.stamp.captured;
+    let least = run
+        .clone()
+        .map(|record| lag(record, record.sent_at))
+        .min()?;
     // Of a burst whose beginning is lost, one frame may be all that is left.
-    let whole = first.packet == 0 && first.is_keyframe();
-    (!whole || last > first.captured).then_some(last)
+    let whole = first.stamp.packet == 0 && first.stamp.is_keyframe();
+    let is_late = lag(first, began) > least + LATE;
+    let there = run.map(|record| record.stamp.captured);
+    let there = there.filter(|captured| least + *captured <= began + BURST_EDGE);
+    (!whole || is_late).then(|| there.max()).flatten()
 }
 
 /// Whether two packets that lie next to each other belong to one run: the receiver's numbers moved
@@ -313,8 +322,13 @@ fn is_one_run(number: u64, before: &Record, next: u64, after: &Record) -> bool {
         && next - number >= u64::from(to.number - from.number)
 }
 
-/// What the burst's last frames may take that have not arrived whole: nobody can tell that they were in it.
+/// What the burst's last frames may take that had not arrived whole, and the pacer: nobody can tell that they
+/// were in it.
 const BURST_EDGE: Duration = Duration::from_millis(250);
+
+/// By how much longer than usual the first picture of a burst has waited; a keyframe that has just come
+/// waits only for its own last packet.
+const LATE: Duration = Duration::from_millis(30);
 
 /// How far timestamps and time may part at a change of source: the server knows when packets
 /// arrived, not when they were captured.
