@@ -28,6 +28,10 @@ pub(crate) struct Observation {
     pub(crate) usage: Usage,
     /// What arrives, in bits per second, if that is known.
     pub(crate) throughput: Option<f64>,
+    /// By how much what arrives was stretched on its way ([`Throughput::stretch`](super::Throughput::stretch)).
+    pub(crate) stretch: f64,
+    /// The share that arrives of what is sent.
+    pub(crate) delivered: f64,
     /// In microseconds.
     pub(crate) round_trip: i64,
     /// The rate may not grow without proof beyond a multiple of what arrives. `false` where no proof can be
@@ -88,7 +92,8 @@ impl RateControl {
             (Usage::Under, _) => self.state = State::Hold,
             (Usage::Normal, State::Hold) => {
                 self.state = State::Increase;
-                self.changed_at.get_or_insert(seen.now);
+                // What was held has not grown.
+                self.changed_at = Some(seen.now);
             }
             (Usage::Normal, State::Increase) => self.increase(seen),
         }
@@ -140,6 +145,11 @@ impl RateControl {
             self.decreased_at = Some(seen.now);
             return;
         };
+        if !self.is_full(seen, throughput) {
+            self.lower_to(seen.now, self.rate * BETA);
+            self.decreased_at = Some(seen.now);
+            return;
+        }
         let mut lowered = throughput * BETA;
         if lowered > self.rate
             && let Some(capacity) = self.capacity.estimate()
@@ -157,8 +167,16 @@ impl RateControl {
     fn may_decrease(&self, seen: &Observation) -> bool {
         let wait = seen.round_trip.clamp(MIN_WAIT, MAX_WAIT);
         let waited = self.decreased_at.is_none_or(|at| seen.now - at >= wait);
-        let far_off = seen.throughput.is_some_and(|rate| rate < self.rate / 2.0);
+        let arrives = seen.throughput;
+        let far_off =
+            arrives.is_some_and(|rate| rate < self.rate / 2.0 && self.is_full(seen, rate));
         waited || far_off
+    }
+
+    /// Whether what arrives is all that the path carries. A little may be late although the path has room: another
+    /// way through the network, or other traffic; then it tells nothing of how much would arrive.
+    fn is_full(&self, seen: &Observation, throughput: f64) -> bool {
+        throughput > self.rate / 2.0 || seen.stretch > FULL || seen.delivered < 1.0 / FULL
     }
 }
 
@@ -228,6 +246,9 @@ impl Capacity {
     }
 }
 
+/// Only where it is too much takes what arrives so much longer than what leaves, over half a second (a queue of
+/// 125 ms), or is so much more sent than arrives (a queue that overflows). A guess.
+const FULL: f64 = 1.25;
 /// draft-ietf-rmcat-gcc-02 §5.5: the decrease.
 const BETA: f64 = 0.85;
 /// The same: 8 % per second.
@@ -253,6 +274,8 @@ mod tests {
             now: millis * 1_000,
             usage,
             throughput: Some(throughput),
+            stretch: 1.5,
+            delivered: 1.0,
             round_trip: 50_000,
             bounded: true,
         }
@@ -310,6 +333,24 @@ mod tests {
         run(&mut control, 2_200, 1_100, Usage::Normal);
         let grown = control.rate() - 0.85e6;
         assert!((20e3..80e3).contains(&grown), "{grown} bit/s in a second");
+    }
+
+    #[test]
+    fn a_little_that_is_late_tells_nothing_of_how_much_would_arrive() {
+        let mut control = RateControl::new(1e6);
+        let late = |millis| Observation {
+            stretch: 1.1,
+            ..seen(millis, Usage::Over, 50e3)
+        };
+        control.update(&late(0));
+        assert_eq!(control.rate(), 0.85e6);
+        control.update(&late(20));
+        assert_eq!(control.rate(), 0.85e6, "not before a round trip");
+        for at in 1..30 {
+            control.update(&late(at * 60));
+        }
+        let rate = control.rate();
+        assert!(rate < 100e3, "but it does not go on: {rate}");
     }
 
     #[test]

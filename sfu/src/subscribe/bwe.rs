@@ -160,6 +160,8 @@ impl Estimator {
             now: at,
             usage: self.trendline.usage(),
             throughput: self.throughput.rate(),
+            delivered: self.throughput.delivered(),
+            stretch: self.throughput.stretch(),
             round_trip: round_trip.as_micros() as i64,
             bounded: self.can_probe,
         });
@@ -174,7 +176,6 @@ impl Estimator {
         if let Some(shown) = self.prober.take_result(self.rate(), self.wanted) {
             self.rate.raise_to(at, shown.rate);
             self.loss.raise_to(shown.rate);
-            self.throughput.expect_change();
             self.is_limited = shown.is_slowed;
         }
         self.probe(at);
@@ -228,13 +229,14 @@ impl Estimator {
         match (before, arrival) {
             (Fate::Unknown, None) => {
                 packet.fate = Fate::Missing;
+                self.throughput.miss(bytes);
                 if !is_probe {
                     self.loss.on_packet(bytes, false);
                 }
             }
             (Fate::Unknown | Fate::Missing, Some(arrival)) => {
                 packet.fate = Fate::Arrived;
-                self.throughput.add(arrival, bytes);
+                self.throughput.add(at, arrival, bytes);
                 if is_probe {
                     // What a probe does to queue and loss is what it asks about.
                     self.prober.on_arrival(sent.probe, at, arrival, bytes);

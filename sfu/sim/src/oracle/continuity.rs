@@ -40,13 +40,13 @@ impl Record {
 /// What is wrong, and when the packet arrived that shows it.
 type Finding = (Instant, String);
 
-/// Checks everything that arrived before `until`. `changes` are the times at which the slot was
+/// Checks everything that arrived before `until`; times of capture count from `start`. `changes` are the times at which the slot was
 /// assigned anew or a track muted or unmuted. On a bad link the server may interrupt a picture besides.
 pub(super) fn check(
     promise: &SlotPromise,
     records: &BTreeMap<u64, Record>,
     changes: &[Instant],
-    until: Instant,
+    [start, until]: [Instant; 2],
     mishaps: &Mishaps,
     link_was_bad: bool,
 ) -> Result<(), Finding> {
@@ -61,6 +61,7 @@ pub(super) fn check(
     };
     let mut pair = Pair {
         promise,
+        start,
         changes,
         mishaps,
         link_was_bad,
@@ -120,6 +121,7 @@ pub(super) fn check_numbers(
 
 struct Pair<'a> {
     promise: &'a SlotPromise,
+    start: Instant,
     changes: &'a [Instant],
     mishaps: &'a Mishaps,
     link_was_bad: bool,
@@ -227,7 +229,12 @@ impl Pair<'_> {
         let (from, to) = (&before.stamp, &after.stamp);
         let video = self.promise.kind == MediaKind::Video;
         let same_encoding = from.ssrc == to.ssrc;
-        let slack = before.sent_at.min(after.sent_at)..=before.sent_at.max(after.sent_at);
+        // What was repaired left a first time before, nobody can tell when.
+        let left = match before.retransmitted {
+            true => self.start + from.captured,
+            false => before.sent_at,
+        };
+        let slack = left.min(after.sent_at)..=before.sent_at.max(after.sent_at);
         let allowed = video && self.link_was_bad;
         if same_encoding && !allowed && !self.changes.iter().any(|at| slack.contains(at)) {
             return Err("the source was interrupted, and nobody asked for it".to_owned());

@@ -22,6 +22,8 @@ pub(super) struct CaptureOffset {
 #[derive(Debug, Default)]
 pub(super) struct Lips {
     heard: BTreeMap<Label, (Instant, f64)>,
+    /// Which two are too far apart, and since when.
+    apart_since: BTreeMap<[Label; 2], Instant>,
 }
 
 impl Lips {
@@ -40,7 +42,13 @@ impl Lips {
                 continue;
             }
             let apart = (seconds - other_seconds).abs();
-            if apart > LARGEST_SKEW {
+            let pair = [label.min(*other), label.max(*other)];
+            if apart <= LARGEST_SKEW {
+                self.apart_since.remove(&pair);
+                continue;
+            }
+            let since = *self.apart_since.entry(pair).or_insert(now);
+            if now - since > RECENT {
                 let sentence = format_args!(
                     "sender reports put {label} and {other} {:.1} ms apart",
                     apart * 1_000.0
@@ -51,7 +59,8 @@ impl Lips {
     }
 }
 
-/// Older offsets may be of a time before the server knew better. Reports come every second.
+/// Older offsets may be of a time before the server knew better: it has just had the first report, or the way from
+/// the publisher has become another. Reports come every second, so two of each are enough.
 const RECENT: Duration = Duration::from_millis(2_500);
 
 /// In seconds. ITU-R BT.1359 puts the threshold at which people notice at 45 ms; the server's share

@@ -263,7 +263,7 @@ impl SlotOracle {
             &self.promise,
             &self.records,
             &changes,
-            now - SETTLING,
+            [witness.start(), now - SETTLING],
             mishaps,
             self.link_was_bad,
         )

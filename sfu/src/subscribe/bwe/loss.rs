@@ -91,11 +91,13 @@ impl LossControl {
         if excess > HIGH_LOSS {
             return self.lower(now, rate, excess, Experiment { rate: sent, loss });
         }
-        if excess < LOW_LOSS
-            && let Some(cap) = self.cap
-        {
+        if let Some(cap) = self.cap {
+            let carried = sent * (1.0 - loss);
             // What arrives is carried, whatever was believed.
-            let raised = (cap * GROWTH.powf(elapsed as f64 / 1e6)).max(sent * (1.0 - loss));
+            let raised = match excess < LOW_LOSS {
+                true => carried.max(cap * GROWTH.powf(elapsed as f64 / 1e6)),
+                false => cap.max(carried * BELOW_CARRIED),
+            };
             // A cap far above the estimate has nothing to say any more.
             self.cap = Some(raised).filter(|&raised| raised < rate * 2.0);
         }
