@@ -141,10 +141,10 @@ fn any_link(rng: &mut SmallRng) -> Link {
     }
 }
 
-/// On good links, whoever has a slot for a flowing track sees it.
+/// On good links, whoever has had a slot for a flowing track for a while sees it.
 fn everybody_is_well(world: &World) {
     for viewer in world.present() {
-        for (publisher, source) in world.shown_to(viewer) {
+        for (publisher, source) in world.shown_for(viewer, 2 * SECOND) {
             let frames = world
                 .watch(viewer, publisher, source)
                 .frames(world.last(SECOND));

@@ -67,6 +67,7 @@ pub(super) fn check(
         link_was_bad,
         overtaken_by: None,
         burst: None,
+        burst_before: None,
     };
     pair.begin_run(None, burst(all.range(..=last)));
     let mut newest = before.1;
@@ -130,12 +131,14 @@ struct Pair<'a> {
     overtaken_by: Option<Duration>,
     /// When the last frame of the burst was captured with which this run begins, if it does.
     burst: Option<Duration>,
+    /// The same of the run before.
+    burst_before: Option<Duration>,
 }
 
 impl Pair<'_> {
     fn begin_run(&mut self, overtaken_by: Option<Duration>, burst: Option<Duration>) {
         self.overtaken_by = overtaken_by.max(burst);
-        self.burst = burst;
+        self.burst_before = std::mem::replace(&mut self.burst, burst);
     }
 
     /// The first packet of all.
@@ -270,8 +273,13 @@ impl Pair<'_> {
         let shown = f64::from(shown) / rate;
         // All of a burst is stamped as late as its last frame.
         let reached = self.burst.unwrap_or(to.captured);
+        let left = self
+            .burst_before
+            .map_or(from.captured, |last| last.max(from.captured));
         let passed = reached.as_secs_f64() - from.captured.as_secs_f64();
-        if (shown - passed).abs() > LARGEST_JUMP.as_secs_f64() {
+        let least = reached.as_secs_f64() - left.as_secs_f64();
+        let jump = LARGEST_JUMP.as_secs_f64();
+        if shown < least - jump || shown > passed + jump {
             return Err(format!(
                 "the source changed, and timestamps went on by {shown:.3} s while {passed:.3} s passed"
             ));

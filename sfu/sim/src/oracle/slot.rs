@@ -101,6 +101,15 @@ impl SlotOracle {
         self.assignments.last().and_then(|(_, shows)| *shows)
     }
 
+    /// What has changed last: which track it shows, or whether that is muted.
+    pub fn changed_at(&self) -> Option<Instant> {
+        let assigned = self.assignments.last().map(|(at, _)| *at);
+        let shows = self.shows();
+        let mutes = self.mutes.iter().rev();
+        let muted = mutes.filter(|(_, track, _)| Some(*track) == shows);
+        assigned.max(muted.map(|(at, _, _)| *at).next())
+    }
+
     /// Everything that could be decoded, in order.
     pub fn shown(&self) -> impl Iterator<Item = &ShownFrame> {
         self.decoder.shown().iter()

@@ -1,5 +1,7 @@
 //! What a scenario may ask of its world.
 
+use std::time::Duration;
+
 use sfu::counters::Counters;
 use sfu::engine::DebugState;
 use sfu::room::{LeaveReason, Notification, TrackSource};
@@ -119,8 +121,15 @@ impl World {
 
     /// The tracks that the slots of somebody show now.
     pub fn shown_to(&self, id: PersonId) -> Vec<(PersonId, TrackSource)> {
-        let slots = self.oracle(id).slots();
-        let labels = slots.iter().filter_map(|slot| slot.shows());
+        self.shown_for(id, Duration::ZERO)
+    }
+
+    /// Those that they have shown for so long without a change.
+    pub fn shown_for(&self, id: PersonId, time: Duration) -> Vec<(PersonId, TrackSource)> {
+        let slots = self.oracle(id).slots().iter();
+        let lasting = |at| self.now.saturating_duration_since(at) >= time;
+        let slots = slots.filter(|slot| slot.changed_at().is_none_or(lasting));
+        let labels = slots.filter_map(|slot| slot.shows());
         let shown = labels.map(|label| {
             let publisher = PersonId(label.publisher as usize);
             let sources = &self.crowd.member(publisher).person.sources;
