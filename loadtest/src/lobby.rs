@@ -215,6 +215,10 @@ impl Lobby {
                 })
                 .collect(),
             payload_types,
+            transport_numbers: answer
+                .media
+                .iter()
+                .find_map(|media| media.transport_numbers),
             sample_every: self.options.sample_every,
             phase: Duration::from_micros(rand::random_range(0..FRAME_MICROSECONDS)),
             seed: rand::random(),

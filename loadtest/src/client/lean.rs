@@ -2,13 +2,14 @@
 //!
 //! Put together from the parts of `rtc`, whose `RTCPeerConnection` costs more per packet than the server
 //! under test. It does what a server can notice of a browser: connectivity checks and consent, the DTLS
-//! handshake, receiver and sender reports, keyframes on request. It authenticates and decrypts one packet
-//! in so many, because the rest tells nothing new, and asks for nothing again that was lost, because the
-//! loss is what is being measured.
+//! handshake, receiver and sender reports, when packets arrived, keyframes on request. It authenticates and
+//! decrypts one packet in so many, because the rest tells nothing new, and asks for nothing again that was
+//! lost, because the loss is what is being measured.
 //!
 //! [`Peer`] is one of them, without sockets or clock; a [`Shard`] is a thread with many.
 
 mod dtls;
+mod feedback;
 mod ice;
 mod identity;
 mod peer;

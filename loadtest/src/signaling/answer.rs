@@ -7,6 +7,7 @@ use rtc::sdp::SessionDescription;
 use rtc::sdp::description::media::MediaDescription;
 use thiserror::Error;
 
+use super::offer::TRANSPORT_NUMBERS;
 use crate::client::lean::{Credentials, Fingerprint};
 use crate::media::Kind;
 
@@ -32,6 +33,8 @@ pub(crate) struct AnsweredMedia {
     pub(crate) kind: Option<Kind>,
     /// The payload type that both sides use; `None` if the server refuses the m-line.
     pub(crate) payload_type: Option<u8>,
+    /// The header extension that has the transport-wide number; `None` if there is none.
+    pub(crate) transport_numbers: Option<u8>,
 }
 
 /// Why an answer is of no use.
@@ -110,6 +113,12 @@ impl AnsweredMedia {
             payload_type: first
                 .and_then(|format| format.parse().ok())
                 .filter(|_| !refused),
+            transport_numbers: media
+                .attributes
+                .iter()
+                .filter(|attribute| attribute.key == "extmap")
+                .filter_map(|attribute| extension(attribute.value.as_deref()?))
+                .find_map(|(id, uri)| (uri == TRANSPORT_NUMBERS).then_some(id)),
         }
     }
 }
@@ -126,6 +135,14 @@ fn attributes<'a>(
     let all = session.attributes.iter().chain(media);
     all.filter(move |attribute| attribute.key == name)
         .filter_map(|attribute| attribute.value.as_deref())
+}
+
+/// The id and the URI of an `a=extmap` (RFC 8285 §8).
+fn extension(value: &str) -> Option<(u8, &str)> {
+    let (id, uri) = value.split_once(' ')?;
+    // A direction may follow the id.
+    let id = id.split('/').next()?.parse().ok()?;
+    Some((id, uri.split(' ').next()?))
 }
 
 /// The address of a UDP candidate of component 1 (RFC 8839 §5.1). Others, and names, are passed over.
@@ -164,6 +181,8 @@ mod tests {
              a=candidate:3 1 tcp 2130706431 127.0.0.1 7882 typ host tcptype passive\n\
              a=candidate:4 1 udp 1 a-name.local 7882 typ host\n\
              a=candidate:5 2 udp 1 127.0.0.1 7883 typ host\n\
+             a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\n\
+             a=extmap:7/sendonly http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01\n\
              m=video 0 UDP/TLS/RTP/SAVPF 96\nc=IN IP4 0.0.0.0\na=inactive\n\
              a=candidate:1 1 udp 2130706431 127.0.0.1 7882 typ host"
         )
@@ -185,11 +204,14 @@ mod tests {
         );
         let candidates: Vec<_> = answer.candidates.iter().map(ToString::to_string).collect();
         assert_eq!(candidates, ["127.0.0.1:7882", "[::1]:7882"]);
-        let expected = [(Some(Kind::Audio), Some(109)), (Some(Kind::Video), None)];
+        let expected = [
+            (Some(Kind::Audio), Some(109), Some(7)),
+            (Some(Kind::Video), None, None),
+        ];
         let seen: Vec<_> = answer
             .media
             .iter()
-            .map(|media| (media.kind, media.payload_type))
+            .map(|media| (media.kind, media.payload_type, media.transport_numbers))
             .collect();
         assert_eq!(seen, expected);
     }

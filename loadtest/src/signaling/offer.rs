@@ -1,5 +1,5 @@
-//! Offers of lean clients (RFC 8866, RFC 8829): Opus and VP8, one candidate, no retransmission and no
-//! congestion control, so that what is lost stays lost and is seen.
+//! Offers of lean clients (RFC 8866, RFC 8829): Opus and VP8, one candidate, transport-wide feedback from
+//! those who receive, and no retransmission, so that what is lost stays lost and is seen.
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -100,13 +100,26 @@ fn write_media(sdp: &mut String, transport: &Transport, mid: usize, kind: Kind, 
             line(sdp, format_args!("a=msid:loadtest {kind_name}"));
             line(sdp, format_args!("a=ssrc:{ssrc} cname:loadtest"));
         }
-        None => line(sdp, format_args!("a=recvonly")),
+        None => {
+            line(sdp, format_args!("a=rtcp-fb:{payload_type} transport-cc"));
+            line(
+                sdp,
+                format_args!("a=extmap:{TRANSPORT_NUMBERS_ID} {TRANSPORT_NUMBERS}"),
+            );
+            line(sdp, format_args!("a=recvonly"));
+        }
     }
 }
 
 fn line(sdp: &mut String, text: std::fmt::Arguments<'_>) {
     write!(sdp, "{text}\r\n").expect("a String takes everything");
 }
+
+/// The header extension with the transport-wide number of a packet.
+pub(super) const TRANSPORT_NUMBERS: &str =
+    "http://www.ietf.org/id/draft-holmer-rmcat-transport-wide-cc-extensions-01";
+
+const TRANSPORT_NUMBERS_ID: u8 = 3;
 
 #[cfg(test)]
 mod tests {

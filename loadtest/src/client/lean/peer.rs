@@ -8,6 +8,7 @@ use bytes::BytesMut;
 use sfu_rtp::{RtpHeader, looks_like_rtcp};
 
 use super::dtls::{DtlsClient, DtlsInput};
+use super::feedback::Feedback;
 use super::ice::{Credentials, IceClient, IceInput};
 use super::identity::{Fingerprint, Identity};
 use super::publish::Sender;
@@ -32,6 +33,8 @@ pub(crate) struct PeerSetup {
     pub(crate) publishes: Vec<Published>,
     /// What received payload types are; others are not media.
     pub(crate) payload_types: Vec<(u8, Kind)>,
+    /// The header extension in which received packets have their transport-wide number, if they have.
+    pub(crate) transport_numbers: Option<u8>,
     /// Look into every so manyth packet of a stream.
     pub(crate) sample_every: u32,
     /// How long after being connected to begin to publish.
@@ -56,6 +59,7 @@ pub(super) struct Peer {
     dtls: Option<DtlsClient>,
     session: Option<Session>,
     receiving: Receiving,
+    feedback: Feedback,
     /// Kept in the end, to say how much was sent.
     sender: Option<Sender>,
     publishing: bool,
@@ -97,6 +101,7 @@ impl Peer {
         Self {
             ice: IceClient::new(local, remote, setup.seed, now),
             receiving: Receiving::new(setup.sample_every),
+            feedback: Feedback::new(setup.transport_numbers),
             setup,
             dtls: None,
             session: None,
@@ -129,7 +134,8 @@ impl Peer {
         let report = self.session.as_ref().map(|session| session.next_report);
         let sender = self.sender.as_ref().filter(|_| self.publishing);
         let frame = sender.and_then(Sender::next_deadline);
-        let soonest = [dtls, report, frame].into_iter().flatten().min();
+        let feedback = self.feedback.next_deadline();
+        let soonest = [dtls, report, frame, feedback].into_iter().flatten().min();
         soonest.map_or(self.ice.next_deadline(), |soonest| {
             soonest.min(self.ice.next_deadline())
         })
@@ -189,9 +195,12 @@ impl Peer {
                 turn.tally,
             );
         }
+        let own = self.setup.seed as u32;
+        while let Some(report) = self.feedback.report(turn.now, own) {
+            turn.outbox.extend(session.srtp.protect_rtcp(&report));
+        }
         if turn.now >= session.next_report {
             session.next_report = next_report(turn.now, rand::random());
-            let own = self.setup.seed as u32;
             let reports = rtcp::receiver_reports(own, &self.receiving.receptions(), turn.now);
             let reports = reports.and_then(|reports| session.srtp.protect_rtcp(&reports).ok());
             turn.outbox.extend(reports);
@@ -266,6 +275,7 @@ impl Peer {
         let Some(&(_, kind)) = known.clone().find(|(known, _)| *known == payload_type) else {
             return strange(turn);
         };
+        self.feedback.record(turn.now, &header, datagram, at);
         let arrived = Arrived {
             bytes: datagram,
             header,
