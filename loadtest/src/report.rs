@@ -48,6 +48,8 @@ pub struct Report {
     pub first_frame: Quantiles,
     /// From sending to arrival at the socket of the viewer, while measured.
     pub latency: Quantiles,
+    /// The same while viewers arrived, to those who had been there for half a second.
+    pub latency_while_joining: Quantiles,
     /// The server, if its process was named.
     pub server: Option<ServerCost>,
     /// This program.

@@ -219,3 +219,18 @@ async fn the_exit_status_tells_what_became_of_the_demands() {
     std::fs::remove_dir_all(&directory).expect("the directory");
     server.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn latency_is_told_of_those_who_are_there_while_others_join() {
+    let report = run("broadcast -n 8 --join-rate 4 -d 8s --sample 1").await;
+    assert_all_delivered(&report, 9, 16);
+    let joining = report.latency_while_joining;
+    assert!(
+        joining.count > 0 && joining.p99_ms > Some(0.0),
+        "{joining:?}"
+    );
+    assert!(
+        joining.count < report.media.delivered_packets,
+        "{joining:?}"
+    );
+}

@@ -240,11 +240,12 @@ fn times(html: &mut String, report: &Report) {
         "<table><caption>Times in milliseconds</caption>\
          <tr><th></th><th>p50</th><th>p95</th><th>p99</th><th>max</th></tr>\n",
     );
-    let rows: [(&str, &Quantiles); 4] = [
+    let rows: [(&str, &Quantiles); 5] = [
         ("join", &report.join),
         ("first media", &report.first_media),
         ("first frame", &report.first_frame),
         ("latency", &report.latency),
+        ("while joining", &report.latency_while_joining),
     ];
     for (name, times) in rows {
         let cell = |value: Option<f64>| value.map_or("–".to_owned(), significant);

@@ -18,6 +18,9 @@ pub struct Limits {
     /// The longest latency that 99 % of the packets may have, in milliseconds
     #[arg(long, value_name = "MS", global = true)]
     pub max_p99_ms: Option<f64>,
+    /// The same while viewers join, to those who are there already
+    #[arg(long, value_name = "MS", global = true)]
+    pub max_joining_p99_ms: Option<f64>,
     /// The longest time that 95 % of the clients may take to join, in milliseconds
     #[arg(long, value_name = "MS", global = true)]
     pub max_join_ms: Option<f64>,
@@ -80,6 +83,11 @@ impl Limits {
             report.latency.p50_ms,
         );
         at_most("99 % latency in ms", self.max_p99_ms, report.latency.p99_ms);
+        at_most(
+            "99 % latency while viewers join in ms",
+            self.max_joining_p99_ms,
+            report.latency_while_joining.p99_ms,
+        );
         at_most("95 % join time in ms", self.max_join_ms, report.join.p95_ms);
         at_most(
             "95 % first frame in ms",

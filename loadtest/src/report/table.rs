@@ -13,6 +13,12 @@ pub(super) fn table(report: &Report) -> String {
     clients(report, &mut table);
     media(report, &mut table);
     table.row("latency, from sending to arrival", times(&report.latency));
+    if report.latency_while_joining.count > 0 {
+        table.row(
+            "the same while viewers joined",
+            times(&report.latency_while_joining),
+        );
+    }
     cost(report, &mut table);
     if let Some(ramp) = &report.ramp {
         table.row(

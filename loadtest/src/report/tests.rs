@@ -86,6 +86,7 @@ pub(super) fn sample_report() -> Report {
         first_media: times(15.0),
         first_frame: times(40.0),
         latency: times(0.25),
+        latency_while_joining: times(0.5),
         server: Some(ServerCost {
             cpu_seconds: 0.8,
             cpu_cores: 0.04,

@@ -54,6 +54,7 @@ pub(super) async fn run(cli: &Cli, receivers: usize) -> anyhow::Result<Report> {
         first_media: Quantiles::default(),
         first_frame: Quantiles::default(),
         latency: Quantiles::default(),
+        latency_while_joining: Quantiles::default(),
         server: None,
         generator: GeneratorCost::default(),
         bare: costs,

@@ -99,6 +99,7 @@ impl Stage {
             first_media: Quantiles::of(&total.first_media),
             first_frame: Quantiles::of(&total.first_frame),
             latency: Quantiles::of(&total.latency),
+            latency_while_joining: Quantiles::default(),
             server: None,
             generator: GeneratorCost::default(),
             bare: Vec::new(),

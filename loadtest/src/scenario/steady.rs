@@ -9,7 +9,7 @@ use super::{bare, cast};
 use crate::bare::Plan;
 use crate::cli::{Cli, Scenario};
 use crate::media::Mix;
-use crate::report::Report;
+use crate::report::{Quantiles, Report};
 
 /// Who comes, and what is to be expected of it.
 struct Script {
@@ -41,7 +41,9 @@ pub(super) async fn run(cli: &Cli) -> anyhow::Result<Report> {
     complete &= stage.ending.wait(SETTLING).await;
     let before = stage.server_usage();
     let viewers = script.viewers.len();
+    stage.monitor.open_window();
     complete &= crowd.admit(&door, script.viewers, &stage.monitor).await;
+    let joining = stage.monitor.window();
     complete &= stage.ending.wait(SETTLING).await;
 
     stage.monitor.say("measuring");
@@ -59,6 +61,7 @@ pub(super) async fn run(cli: &Cli) -> anyhow::Result<Report> {
     add_crowd(&mut report, &crowd, script.streams);
     add_summaries(&mut report.media, crowd.summaries());
     add_window(&mut report, &window, before, viewers);
+    report.latency_while_joining = Quantiles::of(&joining.tally.latency);
     report.cut_short |= !complete;
     bare::compare(cli, &mut report, script.plan, &stage).await?;
     Ok(report)

@@ -93,7 +93,11 @@ impl Viewer {
         }
         tally.packets += 1;
         tally.bytes += (RTP_HEADER_BYTES + packet.payload.len()) as u64;
-        let latency = marker.and_then(|marker| self.clock.stamp(now).nanos_since(marker.sent_at));
+        // What was sent before it came is from the server's cache.
+        let came = self.clock.stamp(self.began);
+        let latency = marker
+            .filter(|marker| marker.sent_at >= came)
+            .and_then(|marker| self.clock.stamp(now).nanos_since(marker.sent_at));
         if let Some(nanos) = latency {
             tally.latency.record_nanos(nanos);
         }

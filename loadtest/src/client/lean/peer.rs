@@ -240,6 +240,7 @@ impl Peer {
             Ok(DtlsInput::Fine) => Happened::default(),
             Ok(DtlsInput::Closed) => ended("the server ended the DTLS connection"),
             Ok(DtlsInput::Connected(srtp)) => {
+                self.receiving.connected(turn.clock.stamp(turn.now));
                 self.connect(turn.now, *srtp);
                 Happened {
                     connected: true,

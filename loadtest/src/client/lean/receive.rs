@@ -17,6 +17,8 @@ pub(super) struct Receiving {
     /// Few, and looked through from the front.
     streams: Vec<Stream>,
     sample_every: u32,
+    /// Latency counts from then on.
+    settled_at: Stamp,
 }
 
 #[derive(Debug)]
@@ -69,7 +71,14 @@ impl Receiving {
         Self {
             streams: Vec::new(),
             sample_every: sample_every.max(1),
+            settled_at: Stamp::from_nanos(u64::MAX),
         }
+    }
+
+    /// Media can flow from now on. What was sent before comes from the server's cache, and how old that is
+    /// says nothing about forwarding; what is sent next may wait for the slot to begin.
+    pub(super) fn connected(&mut self, now: Stamp) {
+        self.settled_at = Stamp::from_nanos(now.nanos() + SETTLING_NANOS);
     }
 
     /// Takes a packet.
@@ -95,7 +104,7 @@ impl Receiving {
             let Some(plaintext) = authenticate(arrived, srtp, tally) else {
                 return firsts;
             };
-            firsts.frame = stream.look_into(arrived, &plaintext, tally);
+            firsts.frame = stream.look_into(arrived, &plaintext, self.settled_at, tally);
         }
         firsts
     }
@@ -118,7 +127,7 @@ impl Receiving {
         stream.count(arrived, tally);
         let firsts = Firsts {
             media: self.streams.is_empty(),
-            frame: stream.look_into(arrived, &plaintext, tally),
+            frame: stream.look_into(arrived, &plaintext, self.settled_at, tally),
         };
         self.streams.push(stream);
         firsts
@@ -175,13 +184,21 @@ impl Stream {
     }
 
     /// Learns from a packet that is authentic. Whether it completes the first keyframe.
-    fn look_into(&mut self, arrived: &Arrived<'_>, plaintext: &[u8], tally: &mut Tally) -> bool {
+    fn look_into(
+        &mut self,
+        arrived: &Arrived<'_>,
+        plaintext: &[u8],
+        settled_at: Stamp,
+        tally: &mut Tally,
+    ) -> bool {
         let Some(payload) = plaintext.get(arrived.header.header_len()..) else {
             return false;
         };
         if let Some(marker) = marker_of(self.account.kind(), payload) {
             self.account.learn(arrived.header.sequence(), &marker);
-            if let Some(nanos) = arrived.at.nanos_since(marker.sent_at) {
+            if marker.sent_at >= settled_at
+                && let Some(nanos) = arrived.at.nanos_since(marker.sent_at)
+            {
                 tally.latency.record_nanos(nanos);
             }
         }
@@ -249,6 +266,9 @@ pub(super) const REPORT_INTERVAL: Duration = Duration::from_secs(1);
 pub(super) fn next_report(now: Instant, spread: u8) -> Instant {
     now + REPORT_INTERVAL.mul_f64(0.8 + 0.4 * f64::from(spread) / 255.0)
 }
+
+/// Longer than a server that is busy with a crowd takes from the handshake to a picture.
+const SETTLING_NANOS: u64 = 500_000_000;
 
 /// A server that sends more streams than this is not showing slots.
 const MAX_STREAMS: usize = 1_024;
