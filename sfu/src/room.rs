@@ -251,6 +251,7 @@ impl Room {
             grants: participant.profile.grants,
             others: others.map(|other| self.view_of(other)).collect(),
             slots: participant.told.clone(),
+            speakers: self.speakers.told().to_vec(),
         })
     }
 

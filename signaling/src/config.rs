@@ -148,6 +148,11 @@ impl Config {
                         settings.participant_slots,
                         1..=512,
                     )?,
+                    audio_per_participant: within(
+                        "participant-audio",
+                        settings.participant_audio,
+                        1..=512,
+                    )?,
                     ..RoomLimits::default()
                 },
                 spread_above: within("spread-above", settings.spread_above, 1..=1_000_000)?,

@@ -30,6 +30,7 @@
  * @property {boolean} resumed
  * @property {{publish: boolean, subscribe: boolean, data: boolean, admin: boolean}} permissions
  * @property {ParticipantInfo[]} participants
+ * @property {string[]} [speakers] Who talks.
  * @property {Limits} limits
  * @property {RTCIceServer[]} iceServers
  *

@@ -11,15 +11,11 @@ import { DeviceError, canShareScreen } from './devices.js';
 import { byId, setIcon, setText, within } from './dom.js';
 import { FigureReader, sentSentenceOf, sentenceOf } from './figures.js';
 import { copy, invitationTo } from './invitation.js';
-import { Loudness, SpeechDetector, receivedLevel } from './levels.js';
 import { INPUTS } from './local-media.js';
 import { Loudspeaker } from './loudspeaker.js';
 import { Notices } from './notices.js';
 import { connectionSentence, connectionText, deviceSentence, newsSentence, screenSentence } from './sentences.js';
 import { TileGrid } from './tile-grid.js';
-
-/** How often it is looked at who speaks, in milliseconds. */
-const LEVEL_INTERVAL = 150;
 
 /** How often figures are read, in milliseconds. */
 const FIGURES_INTERVAL = 1_000;
@@ -42,11 +38,6 @@ export class RoomView {
   #screens = new TileGrid(byId('screens', HTMLUListElement), { croppable: false });
   #notices = new Notices();
   #loudspeaker = new Loudspeaker(() => this.#showSound());
-  #speech = new SpeechDetector();
-  /** @type {Map<RTCRtpReceiver, number>} */
-  #levelsSeen = new Map();
-  /** @type {Loudness | null} */
-  #loudness = null;
   /** @type {FigureReader | null} */
   #figures = null;
   #drawPending = false;
@@ -54,8 +45,8 @@ export class RoomView {
   #session;
   /** @type {LocalMedia} */
   #local;
-  /** @type {ReturnType<typeof setInterval>[]} */
-  #timers = [];
+  /** @type {ReturnType<typeof setInterval>} */
+  #timer;
 
   /**
    * @param {Session} session
@@ -76,19 +67,15 @@ export class RoomView {
     setText(byId('alone-link', HTMLElement), link);
     this.#offersCopy(byId('invite-button', HTMLButtonElement), byId('invite-text', HTMLElement), link);
     this.#offersCopy(byId('alone-copy', HTMLButtonElement), byId('alone-copy', HTMLElement), link);
-    this.#timers = [
-      setInterval(() => this.#showSpeaking(), LEVEL_INTERVAL),
-      setInterval(() => void this.#readFigures(), FIGURES_INTERVAL),
-    ];
+    this.#timer = setInterval(() => void this.#readFigures(), FIGURES_INTERVAL);
     this.draw();
     this.#title.focus({ preventScroll: true });
   }
 
   close() {
     this.#view.hidden = true;
-    for (const timer of this.#timers) clearInterval(timer);
+    clearInterval(this.#timer);
     this.#loudspeaker.close();
-    this.#loudness?.close();
     this.#notices.clear();
     this.#people.show(new Map());
     this.#screens.show(new Map());
@@ -136,10 +123,10 @@ export class RoomView {
     byId('stage', HTMLElement).toggleAttribute('data-alone', alone);
     this.#screens.show(screens);
     this.#people.show(this.#peopleStates());
+    this.#showSpeaking();
 
     this.#drawControls();
     this.#loudspeaker.play(session.media.receivers);
-    this.#hearMyself();
   }
 
   #peopleStates() {
@@ -221,28 +208,15 @@ export class RoomView {
     this.#notices.set('sound', blocked ? 'Your browser waits for a click before it plays sound.' : null, action);
   }
 
-  #hearMyself() {
-    const { track } = this.#local.microphone;
-    if (track === (this.#loudness?.track ?? null)) return;
-    this.#loudness?.close();
-    this.#loudness = track === null ? null : new Loudness(track);
-  }
-
   #showSpeaking() {
-    const now = performance.now();
-    for (const { id, tracks } of this.#session.participants) {
-      const microphone = [...tracks.values()].find(({ source }) => source === 'microphone');
-      const slot = microphone && !microphone.muted ? this.#session.slotOf(microphone.id) : null;
-      const level = slot === null ? 0 : receivedLevel(slot.receiver, this.#levelsSeen);
-      this.#speaks(id, level, now);
-    }
-    this.#speaks(SELF, this.#local.microphone.on ? (this.#loudness?.read() ?? 0) : 0, now);
+    for (const { id } of this.#session.participants) this.#markSpeaking(id, this.#session.speaks(id));
+    this.#markSpeaking(SELF, this.#session.iSpeak);
   }
 
-  /** @param {string} key @param {number} level @param {number} now */
-  #speaks(key, level, now) {
+  /** @param {string} key @param {boolean} speaking */
+  #markSpeaking(key, speaking) {
     const tile = this.#people.tile(key);
-    if (tile !== null) tile.speaking = this.#speech.hear(key, level, now);
+    if (tile !== null) tile.speaking = speaking;
   }
 
   #toggleFigures() {

@@ -19,6 +19,8 @@ export class Roster {
   /** Which slot shows which track. @type {Map<string, string>} */
   #midOfTrack = new Map();
   #revision = -1;
+  /** Who talks. @type {Set<string>} */
+  #speakers = new Set();
 
   /** Tracks that the server found no slot for. */
   unassigned = 0;
@@ -27,6 +29,7 @@ export class Roster {
   reset(joined) {
     this.#participants = new Map(joined.participants.map((info) => [info.id, participantOf(info)]));
     this.#revision = -1;
+    this.#speakers = new Set(joined.speakers);
     this.forgetSlots();
   }
 
@@ -44,6 +47,11 @@ export class Roster {
   /** @param {string} trackId */
   midOf(trackId) {
     return this.#midOfTrack.get(trackId) ?? null;
+  }
+
+  /** Whether somebody talks, as the server hears it. @param {string} participantId */
+  speaks(participantId) {
+    return this.#speakers.has(participantId);
   }
 
   /** How many tracks of a kind there are to receive. @param {Kind} kind */
@@ -90,6 +98,9 @@ export class Roster {
           const track = tracks.get(message.track);
           if (track !== undefined) track.muted = message.muted;
         }
+        return null;
+      case 'speakers':
+        this.#speakers = new Set(message.speakers);
         return null;
       case 'assignments':
         this.#assign(message);

@@ -103,6 +103,16 @@ export class Session {
     return this.#roster.participants;
   }
 
+  /** Whether somebody talks. @param {string} participantId */
+  speaks(participantId) {
+    return this.#phase === 'live' && this.#roster.speaks(participantId);
+  }
+
+  /** Whether we ourselves are heard to talk. */
+  get iSpeak() {
+    return this.#joined !== null && this.speaks(this.#joined.participant);
+  }
+
   /**
    * The slot that plays a track.
    *

@@ -88,6 +88,9 @@ for (const name of BROWSERS) {
     await seesAndHears(ada, grace);
     const speaks = () => ada.page.evaluate(() => document.querySelector('.tile:not([data-self])')?.hasAttribute('data-speaking'));
     await eventually('Grace is shown to speak', async () => ((await speaks()) ? null : 'she is not'));
+    await ada.page.screenshot(screenshotFile(`room-speaking-${name}`));
+    const hearsHerself = () => grace.page.evaluate(() => document.querySelector('.tile[data-self]')?.hasAttribute('data-speaking'));
+    await eventually('Grace sees that she is heard', async () => ((await hearsHerself()) ? null : 'she does not'));
     await grace.page.click('#microphone-button');
     await eventually('Grace is shown to be silent', async () => ((await speaks()) ? 'she speaks' : null));
     await ada.page.close();

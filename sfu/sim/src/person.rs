@@ -204,6 +204,15 @@ impl Person {
         }
     }
 
+    /// This, with so many slots for sound.
+    #[must_use]
+    pub fn audio_slots(self, audio_slots: usize) -> Self {
+        Self {
+            audio_slots,
+            ..self
+        }
+    }
+
     /// This, with Firefox.
     #[must_use]
     pub fn firefox(self) -> Self {

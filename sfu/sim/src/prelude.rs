@@ -1,6 +1,6 @@
 //! What a scenario needs.
 
-use std::time::Duration;
+pub use std::time::Duration;
 
 pub use sfu::drop_reason::DropReason;
 pub use sfu::engine::event::CloseReason;

@@ -41,7 +41,9 @@ impl Room {
             changes,
             unassigned,
             unplayable,
-        } = participant.slots.assign(&wishes);
+        } = participant
+            .slots
+            .assign(&wishes, self.limits.audio_per_participant);
         if let Some(connection) = participant.connection {
             // Acquire before release: a track that only moves to another slot keeps its pipe.
             for track in changes.iter().filter_map(|change| change.after) {

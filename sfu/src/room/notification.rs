@@ -86,6 +86,8 @@ pub struct RoomView {
     pub others: Vec<ParticipantView>,
     /// Its slots; empty before the first offer.
     pub slots: SlotsView,
+    /// Who talks, as in [`Notification::SpeakersChanged`].
+    pub speakers: Vec<ParticipantId>,
 }
 
 /// A participant as the others see it.

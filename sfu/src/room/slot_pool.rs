@@ -8,6 +8,7 @@
 //!    so sound and picture of one source belong together and strangers should stay apart.
 //! 4. If there is no free slot it takes one from a track of a lower [`Level`], the last in rank; a
 //!    muted track has the lowest level, so it keeps its slot only while nobody needs it.
+//! 5. Of sound no more slots are taken than the room allows, however many there are.
 //!
 //! This module is a pure function of slots and wishes; what the wishes are is decided in `wishes`, and
 //! rules 2 to 4 are in `arrangement`.
@@ -147,13 +148,19 @@ impl SlotPool {
         self.slots.iter().map(|slot| (slot.mid, slot.shows))
     }
 
-    /// Brings the slots in line with `wishes`, which come best first and so in the order of levels.
-    pub(super) fn assign(&mut self, wishes: &[Wish]) -> Assigned {
-        let Arrangement {
-            occupants,
-            unplaced,
-            ..
-        } = Arrangement::make(&self.slots, wishes);
+    /// Brings the slots in line with `wishes`, which come best first and so in the order of levels. At most
+    /// `most_audio` slots show sound.
+    pub(super) fn assign(&mut self, wishes: &[Wish], most_audio: usize) -> Assigned {
+        let arrangement = Arrangement::make(&self.slots, wishes, most_audio);
+        // More slots would not help those.
+        let beyond_limit = |wish: &Wish| arrangement.is_full(wish.kind);
+        let unplaced: Vec<_> = arrangement
+            .unplaced
+            .iter()
+            .filter_map(|&index| wishes.get(index))
+            .filter(|wish| !beyond_limit(wish))
+            .collect();
+        let occupants = arrangement.occupants;
         let mut assigned = Assigned::default();
         for (slot, occupant) in self.slots.iter_mut().zip(occupants) {
             let after = occupant
@@ -168,7 +175,7 @@ impl SlotPool {
                 });
             }
         }
-        for wish in unplaced.into_iter().filter_map(|index| wishes.get(index)) {
+        for wish in unplaced {
             let list = match self.cannot_play(wish) {
                 true => &mut assigned.unplayable,
                 false => &mut assigned.unassigned,

@@ -118,6 +118,11 @@ impl Speakers {
         self.people.get(&who).map_or(0, |person| person.seen)
     }
 
+    /// Who talks, as participants were told last: who comes later hears of changes to that.
+    pub(super) fn told(&self) -> &[ParticipantId] {
+        &self.told
+    }
+
     /// Who talks, as participants are told, if that is news and, with `now`, not too soon after the last.
     fn news(&mut self, now: Option<Instant>) -> Option<Vec<ParticipantId>> {
         let talking = self.people.iter().filter(|(_, person)| person.talks);

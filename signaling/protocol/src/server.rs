@@ -69,6 +69,9 @@ pub struct Joined {
     pub tracks: Vec<AnsweredTrack>,
     /// Everybody else in the room.
     pub participants: Vec<Participant>,
+    /// Who of the room talks, as in `speakers`.
+    #[serde(default)]
+    pub speakers: Vec<ParticipantId>,
     /// What the server puts up with.
     pub limits: Limits,
     /// For the client's `RTCPeerConnection`.

@@ -33,6 +33,7 @@ pub(super) fn settings() -> Settings {
         room_participants: Some(rooms.participants),
         participant_tracks: Some(rooms.tracks_per_participant),
         participant_slots: Some(rooms.slots_per_participant),
+        participant_audio: Some(rooms.audio_per_participant),
         log: Some("info".to_owned()),
         log_format: Some(LogFormat::Text),
         ..Settings::default()

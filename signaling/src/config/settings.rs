@@ -80,6 +80,9 @@ pub struct Settings {
     /// The most slots that one participant may offer [default: 128]
     #[arg(long, env = "SWITCHYARD_PARTICIPANT_SLOTS", value_name = "NUMBER", help_heading = LIMITS)]
     pub participant_slots: Option<usize>,
+    /// The most tracks of sound that one participant is sent at a time, those who talk first [default: 16]
+    #[arg(long, env = "SWITCHYARD_PARTICIPANT_AUDIO", value_name = "NUMBER", help_heading = LIMITS)]
+    pub participant_audio: Option<usize>,
 
     /// What to log: a level, or directives as `info,sfu=debug` [default: info]
     #[arg(long, env = "SWITCHYARD_LOG", value_name = "FILTER", help_heading = LOG)]
@@ -137,6 +140,7 @@ impl Settings {
             room_participants: self.room_participants.or(other.room_participants),
             participant_tracks: self.participant_tracks.or(other.participant_tracks),
             participant_slots: self.participant_slots.or(other.participant_slots),
+            participant_audio: self.participant_audio.or(other.participant_audio),
             log: self.log.or(other.log),
             log_format: self.log_format.or(other.log_format),
         }

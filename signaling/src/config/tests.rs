@@ -107,6 +107,7 @@ fn values_are_refused_with_one_sentence_that_names_the_key() {
         ("message-rate = 9".to_owned(), "message-rate"),
         ("resume-seconds = 0".to_owned(), "resume-seconds"),
         ("participant-slots = 513".to_owned(), "participant-slots"),
+        ("participant-audio = 0".to_owned(), "participant-audio"),
         ("announce = [\"0.0.0.0\"]".to_owned(), "announce"),
         ("media-bind = [\"224.0.0.1\"]".to_owned(), "media-bind"),
         ("ice-server = [\"http://a\"]".to_owned(), "ice-server"),

@@ -72,6 +72,7 @@ fn entered(node: &Node, id: Option<RequestId>, joined: control::Joined, resumed:
         grants,
         others,
         slots,
+        speakers,
     } = view;
     let joined = Joined {
         id,
@@ -84,6 +85,10 @@ fn entered(node: &Node, id: Option<RequestId>, joined: control::Joined, resumed:
         permissions: permissions(&grants),
         tracks: translate::own_tracks(&own.tracks),
         participants: others.iter().map(translate::participant).collect(),
+        speakers: speakers
+            .into_iter()
+            .map(translate::participant_id)
+            .collect(),
         limits: node.limits,
         ice_servers: node.ice_servers.clone(),
     };

@@ -5,7 +5,6 @@ import { pauseAfter } from '../../js/backoff.js';
 import { layersFor } from '../../js/encodings.js';
 import { FigureReader, sentSentenceOf, sentenceOf } from '../../js/figures.js';
 import { WHOLE, bestLayout } from '../../js/layout.js';
-import { SpeechDetector } from '../../js/levels.js';
 import { ageOf, drawMark, identityOf, readMark } from '../../js/mark.js';
 import { displayNameFrom, initialsOf, newRoomName, roomNameFrom } from '../../js/names.js';
 
@@ -112,18 +111,6 @@ test('figures are differences, and read like a sentence', () => {
   assert.equal(sentenceOf(later.get('3') ?? assert.fail('no figures')), '1280×720 · 30 fps · 1.2 Mbit/s · 2.0 % lost');
   assert.equal(later.has('2'), false, 'sound has no picture');
   assert.equal(sentSentenceOf([]), 'nothing sent');
-});
-
-test('somebody speaks until they have paused for a while', () => {
-  const detector = new SpeechDetector();
-  const table = /** @type {const} */ ([
-    [0, 0, false],
-    [0.2, 100, true],
-    [0, 500, true],
-    [0.001, 790, true],
-    [0.001, 900, false],
-  ]);
-  for (const [level, at, expected] of table) assert.equal(detector.hear('ada', level, at), expected, `at ${at} ms`);
 });
 
 test('a mark reads back as it was drawn, also small and noisy', () => {

@@ -21,6 +21,7 @@ function roomWithGrace() {
     resumed: false,
     permissions: { publish: true, subscribe: true, data: true, admin: false },
     participants: [{ id: 'p1', name: 'Grace', tracks: [track('k1'), track('k2', { kind: 'audio', source: 'microphone' })] }],
+    speakers: ['p1'],
     limits: { tracks: 8, slots: 128, resumeSeconds: 30 },
     iceServers: [],
   };
@@ -76,4 +77,14 @@ test('messages about strangers and of later servers change nothing', () => {
   ];
   for (const message of strange) assert.equal(roster.handle(/** @type {any} */ (message)), null, message.type);
   assert.equal(JSON.stringify(roster.participants), before);
+});
+
+test('who talks is known from the beginning, and each list replaces the one before', () => {
+  const roster = roomWithGrace();
+  const talking = () => ['p1', 'p2'].filter((id) => roster.speaks(id));
+  assert.deepEqual(talking(), ['p1']);
+  for (const speakers of [['p2', 'p1'], ['p2'], []]) {
+    roster.handle({ type: 'speakers', speakers });
+    assert.deepEqual(talking(), [...speakers].sort());
+  }
 });

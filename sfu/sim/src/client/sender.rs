@@ -136,6 +136,13 @@ impl Sender {
         }
     }
 
+    /// How loud the sound is from now on, in dBov: −127 is silence.
+    pub fn set_level(&mut self, level_dbov: i8) {
+        for encoding in &mut self.encodings {
+            encoding.stream.set_level(level_dbov);
+        }
+    }
+
     /// Whether it has begun to capture.
     pub fn has_begun(&self) -> bool {
         self.next_capture.is_some()

@@ -33,6 +33,7 @@ pub struct OutgoingStream {
     /// The receiver has reported on the SSRC, so the names need not be said any more.
     acknowledged: bool,
     rtx_acknowledged: bool,
+    level: AudioLevel,
 }
 
 /// What a stream is called.
@@ -112,6 +113,7 @@ impl OutgoingStream {
             octets: 0,
             acknowledged: false,
             rtx_acknowledged: false,
+            level: LOUD,
         }
     }
 
@@ -226,6 +228,14 @@ impl OutgoingStream {
         self.rtx_acknowledged |= Some(ssrc) == self.names.rtx_ssrc;
     }
 
+    /// How loud it is from now on, in dBov: −127 is silence.
+    pub fn set_level(&mut self, level_dbov: i8) {
+        self.level = AudioLevel {
+            voice: level_dbov > -60,
+            level_dbov,
+        };
+    }
+
     fn timestamp(&self, captured: Duration) -> u32 {
         self.timestamp_offset
             .wrapping_add(ticks(captured, self.clock_rate))
@@ -273,7 +283,7 @@ impl OutgoingStream {
                     .to_bytes()
                     .to_vec()
                     .into(),
-                ExtensionKind::AudioLevel => LOUD.to_bytes().to_vec().into(),
+                ExtensionKind::AudioLevel => self.level.to_bytes().to_vec().into(),
                 _ => continue,
             };
             header.extensions.push(Extension { id, payload: value });

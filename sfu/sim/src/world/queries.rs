@@ -92,6 +92,12 @@ impl World {
         sender.expect("every label has a sender")
     }
 
+    /// Somebody's microphone hears so much from now on, in dBov: −127 is silence, speech about −30.
+    pub fn set_level(&mut self, id: PersonId, level_dbov: i8) {
+        self.sender_mut(id, TrackSource::Microphone)
+            .set_level(level_dbov);
+    }
+
     fn sender(&self, id: PersonId, source: TrackSource) -> &Sender {
         let place = usize::from(self.label(id, source).source);
         let sender = self.crowd.member(id).device.sender(place);

@@ -17,16 +17,19 @@ pub(super) struct Arrangement<'a> {
     pub(super) unplaced: Vec<usize>,
     /// Audio, video: whether there is no slot left for this wish or any after it.
     closed: [bool; 2],
+    /// How many slots may show sound.
+    most_audio: usize,
 }
 
 impl<'a> Arrangement<'a> {
-    pub(super) fn make(slots: &'a [Slot], wishes: &'a [Wish]) -> Self {
+    pub(super) fn make(slots: &'a [Slot], wishes: &'a [Wish], most_audio: usize) -> Self {
         let mut arrangement = Self {
             slots,
             wishes,
             occupants: vec![None; slots.len()],
             unplaced: Vec::new(),
             closed: [false; 2],
+            most_audio,
         };
         let keeps = arrangement.keep();
         for (index, wish) in wishes.iter().enumerate() {
@@ -87,17 +90,29 @@ impl<'a> Arrangement<'a> {
     /// Slots only ever go to better wishes, so when all of a kind are taken by levels that do not give
     /// way to this wish, they will not give way to those after it.
     fn close_if_settled(&mut self, wish: &Wish) {
+        let full = self.is_full(wish.kind);
         let settled = self
             .occupied()
-            .filter(|(_, slot, _)| slot.kind == wish.kind)
+            .filter(|(_, slot, occupant)| slot.kind == wish.kind && !(full && occupant.is_none()))
             .all(|(_, _, occupant)| occupant.is_some_and(|(_, level)| level <= wish.level));
         if settled {
             self.closed[kind_index(wish.kind)] = true;
         }
     }
 
+    /// Rule 5: whether a slot can only be had from another track.
+    pub(super) fn is_full(&self, kind: MediaKind) -> bool {
+        let taken = |(_, slot, occupant): &(usize, &Slot, Option<_>)| {
+            slot.kind == MediaKind::Audio && occupant.is_some()
+        };
+        kind == MediaKind::Audio && self.occupied().filter(taken).count() >= self.most_audio
+    }
+
     /// Rule 3.
     fn best_free_slot(&self, wish: &Wish) -> Option<usize> {
+        if self.is_full(wish.kind) {
+            return None;
+        }
         let mut free = self
             .occupied()
             .filter(|(_, slot, occupant)| occupant.is_none() && slot.fits(wish))

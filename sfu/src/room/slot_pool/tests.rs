@@ -107,7 +107,7 @@ fn check(offer: &str, steps: &[(&str, &str)]) {
     assert_eq!(pool.negotiate(&slots(offer)), []);
     for (number, (wanted, expected)) in steps.iter().enumerate() {
         let before = shown(&pool);
-        let assigned = pool.assign(&wishes(wanted));
+        let assigned = pool.assign(&wishes(wanted), usize::MAX);
         assert_eq!(
             shown(&pool),
             *expected,
@@ -283,13 +283,40 @@ fn a_track_goes_only_where_its_codec_can_be_received() {
     );
     let mut pool = SlotPool::default();
     pool.negotiate(&slots("v0"));
-    let assigned = pool.assign(&wishes("A.cam:h264 B.cam B.mic C.cam"));
+    let assigned = pool.assign(&wishes("A.cam:h264 B.cam B.mic C.cam"), usize::MAX);
     assert_eq!(assigned.unplayable, [track_of('A', "cam")]);
     // There is no slot for sound at all: more slots would help.
     assert_eq!(
         assigned.unassigned,
         [track_of('B', "mic"), track_of('C', "cam")]
     );
+}
+
+#[test]
+fn of_sound_no_more_slots_are_taken_than_allowed_and_the_rest_is_not_waited_for() {
+    let mut pool = SlotPool::default();
+    pool.negotiate(&slots("a0 v0 a1 v1 a2 v2"));
+    for (wanted, expected, unassigned) in [
+        (
+            "A.mic B.mic C.mic A.cam B.cam C.cam D.cam",
+            "A.mic A.cam B.mic B.cam - C.cam",
+            "D.cam",
+        ),
+        // Whoever is wanted more takes over, and pictures are not concerned.
+        (
+            "*C.mic B.mic A.mic C.cam B.cam A.cam",
+            "C.mic A.cam B.mic B.cam - C.cam",
+            "",
+        ),
+        ("*C.mic D.mic ~A.mic ~B.mic", "C.mic - D.mic - - -", ""),
+        ("*C.mic", "C.mic - - - - -", ""),
+        ("*C.mic E.mic A.mic", "C.mic - E.mic - - -", ""),
+    ] {
+        let assigned = pool.assign(&wishes(wanted), 2);
+        assert_eq!(shown(&pool), expected, "{wanted}");
+        let waiting: Vec<_> = assigned.unassigned.iter().map(|id| name_of(*id)).collect();
+        assert_eq!(waiting.join(" "), unassigned, "{wanted}");
+    }
 }
 
 #[test]
@@ -306,17 +333,17 @@ fn of_very_many_tracks_without_a_slot_the_first_are_listed() {
         .iter()
         .map(|wish| wish.track)
         .collect();
-    assert_eq!(pool.assign(&wanted).unassigned, expected);
+    assert_eq!(pool.assign(&wanted, usize::MAX).unassigned, expected);
 }
 
 #[test]
 fn a_renegotiated_pool_keeps_what_stays_and_returns_what_went() {
     let mut pool = SlotPool::default();
     pool.negotiate(&slots("a0 v0 v1"));
-    pool.assign(&wishes("A.mic A.cam B.cam C.cam"));
+    pool.assign(&wishes("A.mic A.cam B.cam C.cam"), usize::MAX);
     assert_eq!(pool.negotiate(&slots("a0 v1 v2")), [track_of('A', "cam")]);
     assert_eq!(shown(&pool), "A.mic B.cam -");
-    let assigned = pool.assign(&wishes("A.mic A.cam B.cam C.cam"));
+    let assigned = pool.assign(&wishes("A.mic A.cam B.cam C.cam"), usize::MAX);
     assert_eq!(shown(&pool), "A.mic B.cam A.cam");
     assert_eq!(assigned.changes.len(), 1);
     assert_eq!(pool.clear().len(), 3);
@@ -326,8 +353,8 @@ fn a_renegotiated_pool_keeps_what_stays_and_returns_what_went() {
 fn a_slot_that_can_no_longer_receive_its_track_lets_it_go() {
     let mut pool = SlotPool::default();
     pool.negotiate(&slots("v0"));
-    pool.assign(&wishes("A.cam"));
+    pool.assign(&wishes("A.cam"), usize::MAX);
     pool.negotiate(&slots("v0:h264"));
-    pool.assign(&wishes("A.cam B.cam:h264"));
+    pool.assign(&wishes("A.cam B.cam:h264"), usize::MAX);
     assert_eq!(shown(&pool), "B.cam");
 }

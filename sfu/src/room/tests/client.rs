@@ -1,7 +1,7 @@
 //! A participant that knows only what it is told.
 
 use crate::engine::event::SrtpProtection;
-use crate::id::{ParticipantId, TrackId};
+use crate::id::TrackId;
 use crate::room::{DataRefusal, LeaveReason, Notification, RoomView, SlotsView, TrackView};
 
 pub(super) struct ClientModel {
@@ -9,7 +9,6 @@ pub(super) struct ClientModel {
     pub(super) connected: Option<SrtpProtection>,
     pub(super) refused: Vec<DataRefusal>,
     pub(super) closed: Option<LeaveReason>,
-    pub(super) speakers: Vec<ParticipantId>,
     /// How often something in its slots changed.
     pub(super) slot_changes: usize,
 }
@@ -21,7 +20,6 @@ impl ClientModel {
             connected: None,
             refused: Vec::new(),
             closed: None,
-            speakers: Vec::new(),
             slot_changes: 0,
         }
     }
@@ -71,8 +69,8 @@ impl ClientModel {
                 );
             }
             Notification::SpeakersChanged { speakers } => {
-                assert_ne!(self.speakers, speakers, "told what it knew");
-                self.speakers = speakers;
+                assert_ne!(self.view.speakers, speakers, "told what it knew");
+                self.view.speakers = speakers;
             }
             Notification::SlotsChanged(slots) => {
                 assert_ne!(self.view.slots, slots, "told what it knew");

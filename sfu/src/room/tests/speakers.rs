@@ -57,11 +57,11 @@ fn who_talks_is_heard_at_once_and_seen_when_it_has_the_floor() {
         [true, false],
         "with the first report"
     );
-    assert_eq!(world.client(viewer).speakers, [last]);
+    assert_eq!(world.client(viewer).view.speakers, [last]);
     talk(&mut world, &[last]);
     assert_eq!(shown_of(&world, viewer, last), [true, true]);
     speech(&mut world, last, None);
-    assert_eq!(world.client(viewer).speakers, []);
+    assert_eq!(world.client(viewer).view.speakers, []);
     assert_eq!(
         shown_of(&world, viewer, last),
         [true, true],
@@ -119,7 +119,7 @@ fn when_more_talk_than_there_are_slots_who_has_the_floor_is_heard() {
         speech(&mut world, *holder, Some(60));
         world.now += Duration::from_millis(200);
         speech(&mut world, *holder, Some(60));
-        assert_eq!(world.client(viewer).speakers[0], *holder);
+        assert_eq!(world.client(viewer).view.speakers[0], *holder);
         assert_eq!(shown_of(&world, viewer, *holder), [true, true]);
         assert_eq!(heard(&world), 5);
         for _ in 0..5 {
@@ -141,16 +141,20 @@ fn pins_come_before_whoever_talks() {
 fn who_mutes_or_leaves_talks_no_more() {
     let (mut world, people, viewer) = crowd(3, 3);
     talk(&mut world, &people);
-    assert_eq!(world.client(viewer).speakers, people);
+    assert_eq!(world.client(viewer).view.speakers, people);
     let [mic, _] = tracks(&world, people[0]);
     world.set_muted(people[0], mic, true).expect("its own");
-    assert_eq!(world.client(viewer).speakers, people[1..]);
+    assert_eq!(world.client(viewer).view.speakers, people[1..]);
     speech(&mut world, people[0], Some(40));
-    assert_eq!(world.client(viewer).speakers, people[1..], "it is muted");
+    assert_eq!(
+        world.client(viewer).view.speakers,
+        people[1..],
+        "it is muted"
+    );
     world.leave(people[1]);
-    assert_eq!(world.client(viewer).speakers, people[2..]);
+    assert_eq!(world.client(viewer).view.speakers, people[2..]);
     world.leave(people[2]);
-    assert_eq!(world.client(viewer).speakers, []);
+    assert_eq!(world.client(viewer).view.speakers, []);
 }
 
 #[test]
@@ -158,8 +162,28 @@ fn news_of_speakers_come_at_a_bounded_rate() {
     let (mut world, people, viewer) = crowd(3, 3);
     speech(&mut world, people[0], Some(30));
     speech(&mut world, people[1], Some(30));
-    assert_eq!(world.client(viewer).speakers, people[..1]);
+    assert_eq!(world.client(viewer).view.speakers, people[..1]);
     world.now += Duration::from_millis(200);
     speech(&mut world, people[0], Some(30));
-    assert_eq!(world.client(viewer).speakers, people[..2]);
+    assert_eq!(world.client(viewer).view.speakers, people[..2]);
+}
+
+#[test]
+fn who_comes_late_knows_who_talks_and_is_told_what_changes() {
+    let (mut world, people, _) = crowd(3, 3);
+    talk(&mut world, &people[..2]);
+    speech(&mut world, people[2], Some(30));
+    // Too soon after the last news to be told to anybody; and when it is not, it is no news any more.
+    speech(&mut world, people[2], None);
+    let late = world.enter(0, &Offer::viewer(3));
+    assert_eq!(world.client(late).view.speakers, people);
+    speech(&mut world, people[2], Some(30));
+    world.now += Duration::from_millis(200);
+    speech(&mut world, people[0], Some(30));
+    assert_eq!(world.client(late).view.speakers, people);
+    speech(&mut world, people[1], None);
+    speech(&mut world, people[2], None);
+    world.now += Duration::from_millis(200);
+    speech(&mut world, people[0], Some(30));
+    assert_eq!(world.client(late).view.speakers, people[..1]);
 }
