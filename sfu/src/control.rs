@@ -28,6 +28,7 @@ use std::time::{Duration, Instant};
 use thiserror::Error;
 use tokio::sync::mpsc;
 
+use crate::demand::Display;
 use crate::id::{ParticipantId, TrackId, WorkerId};
 use crate::room::{
     DisplayName, Grants, LeaveReason, Notification, Refusal, RoomLimits, RoomName, RoomSnapshot,
@@ -296,6 +297,18 @@ impl Session {
         self.running
             .node
             .change(&self.key, |room| room.set_subscription(by, subscription))
+    }
+
+    /// Says how large tracks are shown. Replaces what was said before; a track that is not named is taken to be
+    /// shown at full size.
+    pub fn set_displays(
+        &self,
+        displays: impl IntoIterator<Item = (TrackId, Display)>,
+    ) -> Result<(), Refusal> {
+        let by = self.participant();
+        self.running
+            .node
+            .change(&self.key, |room| room.set_displays(by, displays))
     }
 
     /// Removes another participant; for admins.

@@ -5,6 +5,7 @@
 //! does. The packet path is in `media_path`; start reading there. What the caller must do in each
 //! turn is written at [`Engine`].
 
+mod allocation;
 mod apply;
 pub mod command;
 mod control_queue;
@@ -47,6 +48,7 @@ use crate::publish::Tracks;
 use crate::send_batch::{Path, SendBatch};
 use crate::subscribe::slot::Slot;
 use crate::transport::dtls::Identity;
+use allocation::Workspace;
 use control_queue::ControlQueue;
 use deadlines::{Deadlines, Due};
 use debug_state::Held;
@@ -110,6 +112,7 @@ pub struct Engine {
     missing: Vec<u16>,
     /// Where transport-wide feedback is written; kept for its memory.
     feedback: Vec<u8>,
+    workspace: Workspace,
 }
 
 /// The slots of all peers of an engine.
@@ -146,6 +149,7 @@ impl Engine {
             outboxes: (0..config.workers).map(|_| PipeBatch::default()).collect(),
             missing: Vec::new(),
             feedback: Vec::new(),
+            workspace: Workspace::default(),
             config,
         }
     }
@@ -231,6 +235,7 @@ impl Engine {
             self.send_transport_feedback(now, key);
             self.send_reports(now, key);
             self.watch_path(now, key);
+            self.allocate_if_due(now, key);
             self.schedule_peer(key);
         }
     }
@@ -240,9 +245,11 @@ impl Engine {
         self.send_track_feedback(now, key);
         if let Some(track) = self.tracks.get_mut(key)
             && track.layers_due(now)
-            && track.observe_layers(now)
         {
-            self.retarget(now, key);
+            if track.observe_layers(now) {
+                self.retarget(now, key);
+            }
+            self.review_upstream(now, key);
         }
         self.report_voice(now, key);
         self.schedule_track(key);

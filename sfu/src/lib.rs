@@ -8,6 +8,7 @@ pub(crate) mod capture_clock;
 pub(crate) mod congestion;
 pub mod control;
 pub mod counters;
+pub mod demand;
 pub mod demux;
 pub mod drop_reason;
 pub mod engine;

@@ -18,6 +18,7 @@ pub(crate) mod sender_clock;
 pub(crate) mod track;
 pub(crate) mod transport_feedback;
 pub(crate) mod uplink;
+pub(crate) mod upstream;
 pub(crate) mod voice;
 
 use slotmap::SlotMap;

@@ -26,6 +26,9 @@ mod wishes;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Instant;
 
+use sfu_rtp::Mid;
+
+use crate::demand::Display;
 use crate::engine::command::{Command, DataMessage};
 use crate::engine::event::{Event, SrtpProtection};
 use crate::id::{ParticipantId, PeerId, TrackId, WorkerId};
@@ -34,8 +37,8 @@ pub use grants::{Grants, SourceSet, TrackSource};
 pub use limits::RoomLimits;
 pub use name::{DisplayName, RoomName};
 pub use notification::{
-    DataRefusal, LeaveReason, Notification, ParticipantView, RoomView, Shown, SlotView, SlotsView,
-    TrackView,
+    DataRefusal, EncodingView, LeaveReason, Notification, ParticipantView, RoomView, Shown,
+    SlotView, SlotsView, TrackView,
 };
 pub use participant::Profile;
 pub use refusal::Refusal;
@@ -166,6 +169,26 @@ impl Room {
         Ok(())
     }
 
+    /// Replaces what a participant says of how large it shows tracks. Only of those that are in the room.
+    pub fn set_displays(
+        &mut self,
+        id: ParticipantId,
+        displays: impl IntoIterator<Item = (TrackId, Display)>,
+    ) -> Result<(), Refusal> {
+        if !self.participant(id)?.profile.grants.can_subscribe {
+            return Err(Refusal::MayNotSubscribe);
+        }
+        let known = displays
+            .into_iter()
+            .filter(|(track, _)| self.tracks.contains_key(track))
+            .collect();
+        if let Some(participant) = self.participants.get_mut(&id) {
+            participant.displays = known;
+        }
+        self.reconsider(id);
+        Ok(())
+    }
+
     /// An admin removes somebody else.
     pub fn remove(&mut self, by: ParticipantId, who: ParticipantId) -> Result<(), Refusal> {
         if !self.participant(by)?.profile.grants.room_admin {
@@ -197,6 +220,10 @@ impl Room {
             Event::Speech {
                 track, loudness, ..
             } => self.hear(now, track, loudness),
+            Event::EncodingsWanted {
+                track, encodings, ..
+            } => self.encodings_wanted(track, &encodings),
+            Event::SlotsPaused { peer, slots } => self.slots_paused(peer, &slots),
             Event::Data {
                 peer,
                 label,
@@ -233,7 +260,7 @@ impl Room {
                 let share = shares.entry(connection.worker).or_default();
                 share.peers += 1;
                 let shown = participant.slots.shown();
-                share.streams += shown.filter(|(_, track)| track.is_some()).count();
+                share.streams += shown.filter(|(_, track, _)| track.is_some()).count();
             }
         }
         shares
@@ -252,6 +279,13 @@ impl Room {
             others: others.map(|other| self.view_of(other)).collect(),
             slots: participant.told.clone(),
             speakers: self.speakers.told().to_vec(),
+            unwanted: participant
+                .tracks
+                .iter()
+                .filter_map(|track| self.tracks.get(track))
+                .filter(|track| track.is_partly_unwanted())
+                .map(|track| (track.id, track.encodings()))
+                .collect(),
         })
     }
 
@@ -313,6 +347,29 @@ impl Room {
         let notification = |id: &_| RoomOutput::Notify(*id, Notification::TrackStarted { track });
         self.outputs
             .extend(self.participants.keys().map(notification));
+    }
+
+    fn encodings_wanted(&mut self, track: TrackId, wanted: &[bool]) {
+        let Some(track) = self.tracks.get_mut(&track) else {
+            return;
+        };
+        track.set_wanted(wanted);
+        let (publisher, encodings) = (track.publisher, track.encodings());
+        let track = track.id;
+        self.notify(
+            publisher,
+            Notification::EncodingsWanted { track, encodings },
+        );
+    }
+
+    fn slots_paused(&mut self, peer: PeerId, paused: &[Mid]) {
+        let id = self.peers.get(&peer).copied();
+        let Some(participant) = id.and_then(|id| self.participants.get_mut(&id)) else {
+            return;
+        };
+        participant.slots.set_paused(paused);
+        let id = participant.id;
+        self.reconsider(id);
     }
 
     fn pass_on_data(

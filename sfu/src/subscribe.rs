@@ -2,6 +2,7 @@
 //!
 //! It does not know rooms, nor how a track came to be; it reads cached packets and decides.
 
+pub(crate) mod allocator;
 pub(crate) mod bwe;
 pub(crate) mod downlink;
 pub(crate) mod forwarder;
@@ -10,6 +11,7 @@ pub(crate) mod pacer;
 pub(crate) mod retransmit;
 pub(crate) mod rewrite;
 pub(crate) mod sender_statistics;
+pub(crate) mod share;
 pub(crate) mod slot;
 pub(crate) mod translator;
 pub(crate) mod vp8_ids;

@@ -10,14 +10,15 @@ const ALLOWED: &[(&str, &str)] = &[
     ("congestion", ""),
     (
         "control",
-        "counters drop_reason engine id parameters room sdp transport worker",
+        "counters demand drop_reason engine id parameters room sdp transport worker",
     ),
     ("counters", "drop_reason parameters"),
+    ("demand", ""),
     ("demux", "id key"),
     ("drop_reason", ""),
     (
         "engine",
-        "capture_clock counters demux drop_reason id key parameters publish send_batch subscribe transport",
+        "capture_clock counters demand demux drop_reason id key parameters publish send_batch subscribe transport",
     ),
     ("id", ""),
     ("key", ""),
@@ -28,13 +29,13 @@ const ALLOWED: &[(&str, &str)] = &[
     ),
     ("rate_window", ""),
     // Rooms do not know packets: of the engine they see commands and events.
-    ("room", "engine id parameters"),
+    ("room", "demand engine id parameters"),
     ("sdp", "id parameters"),
     ("send_batch", ""),
     // A forwarder reads the packets that `publish` has cached.
     (
         "subscribe",
-        "congestion drop_reason key parameters publish rate_window transport",
+        "congestion demand drop_reason key parameters publish rate_window transport",
     ),
     ("transport", "drop_reason parameters send_batch"),
     (

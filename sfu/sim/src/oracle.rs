@@ -105,6 +105,13 @@ impl Oracle {
         }
     }
 
+    /// From `now` on, the slot is shown larger or smaller, or not at all.
+    pub fn demanded(&mut self, now: Instant, mid: &str) {
+        if let Some(slot) = self.slots.iter_mut().find(|slot| slot.promise().mid == mid) {
+            slot.demanded(now);
+        }
+    }
+
     /// From `now` on, nothing of this track may be sent, or it may again.
     pub fn muted(&mut self, now: Instant, track: Label, muted: bool) {
         for slot in &mut self.slots {

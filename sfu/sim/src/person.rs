@@ -37,6 +37,8 @@ pub struct Person {
     pub grants: Grants,
     /// What its slots are for.
     pub viewing: Viewing,
+    /// Whether it stops sending what the server says that nobody watches.
+    pub heeds_wishes: bool,
     /// The worker that serves it; `None`: the world chooses.
     pub worker: Option<usize>,
 }
@@ -97,6 +99,7 @@ impl Person {
             downlink: Link::delayed(LINK_DELAY),
             grants: Grants::CONFERENCE,
             viewing: Viewing::Everyone,
+            heeds_wishes: true,
             worker: None,
         }
     }
@@ -245,6 +248,24 @@ impl Person {
     pub fn without_path_feedback(self) -> Self {
         Self {
             path_feedback: PathFeedback::None,
+            ..self
+        }
+    }
+
+    /// This, sending all it has whether or not anybody watches: somebody who came by WHIP.
+    #[must_use]
+    pub fn heedless(self) -> Self {
+        Self {
+            heeds_wishes: false,
+            ..self
+        }
+    }
+
+    /// This, receiving by this link.
+    #[must_use]
+    pub fn downlink(self, link: Link) -> Self {
+        Self {
+            downlink: link,
             ..self
         }
     }

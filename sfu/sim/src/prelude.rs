@@ -2,6 +2,7 @@
 
 pub use std::time::Duration;
 
+pub use sfu::demand::Display;
 pub use sfu::drop_reason::DropReason;
 pub use sfu::engine::event::CloseReason;
 pub use sfu::room::{LeaveReason, Notification, TrackSource};

@@ -258,7 +258,9 @@ impl World {
                 RoomOutput::Command(worker, command) => {
                     self.node.queue_command(self.now, worker, command);
                 }
-                RoomOutput::Notify(to, notification) => self.crowd.notify(to, notification),
+                RoomOutput::Notify(to, notification) => {
+                    self.crowd.notify(self.now, to, notification)
+                }
             }
         }
     }

@@ -5,7 +5,8 @@ use sfu_sim::prelude::*;
 #[test]
 fn a_path_with_room_is_probed_and_shows_every_frame_in_time() {
     let mut world = World::new(1);
-    let alice = world.join(Person::nobody().microphone().camera(1_500_000));
+    let publisher = Person::nobody().microphone();
+    let alice = world.join(publisher.simulcast(&[150_000, 500_000, 1_500_000]));
     let bob = world.join(Person::viewer());
     world.run_for(10 * SECOND);
     let slots = world.oracle(bob).slots().iter();

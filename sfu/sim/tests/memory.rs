@@ -89,7 +89,8 @@ fn a_viewer_costs_little_and_leaves_nothing_behind() {
     ];
     for (what, publisher, allowed) in cases {
         let mut world = World::new(1);
-        world.join(publisher);
+        // One that goes on sending when nobody watches, so that its cache stays as it is.
+        world.join(publisher.heedless());
         // The publisher's cache is as large as it gets.
         world.run_for(40 * SECOND);
         let mut cost = Vec::new();

@@ -225,6 +225,8 @@ impl Node {
         | Event::PeerClosed { peer, .. }
         | Event::TrackStarted { peer, .. }
         | Event::Speech { peer, .. }
+        | Event::EncodingsWanted { peer, .. }
+        | Event::SlotsPaused { peer, .. }
         | Event::Data { peer, .. }) = event;
         // Copied out, so that no two maps are locked at once.
         let Some(entry) = self.peers.get(&peer).map(|entry| entry.clone()) else {

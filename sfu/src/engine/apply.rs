@@ -45,6 +45,7 @@ impl Engine {
             Command::ExportTrack { track, to } => self.set_export(now, track, to, true),
             Command::StopExport { track, to } => self.set_export(now, track, to, false),
             Command::Assign { peer, slot, track } => self.assign(now, peer, slot, track),
+            Command::SetDemand { peer, slot, demand } => self.set_demand(now, peer, slot, demand),
             Command::SendData {
                 peer,
                 label,
@@ -237,7 +238,9 @@ impl Engine {
             for encoding in 0..track.encodings().len() {
                 self.notify_importers(key, encoding, Notice::Muted);
             }
-        } else {
+        }
+        self.retarget(now, key);
+        if !muted {
             self.want_all_keyframes(now, key);
         }
     }
@@ -269,12 +272,11 @@ impl Engine {
     }
 
     fn assign(&mut self, now: Instant, id: PeerId, mid: Mid, track: Option<TrackId>) {
-        let Some(slot_key) = self
-            .directory
-            .with_id(id)
-            .and_then(|key| self.peers.get(key))
-            .and_then(|peer| peer.downlink.slot_with_mid(mid))
-        else {
+        let Some(key) = self.directory.with_id(id) else {
+            return;
+        };
+        let peer = self.peers.get(key);
+        let Some(slot_key) = peer.and_then(|peer| peer.downlink.slot_with_mid(mid)) else {
             return;
         };
         let Some(slot) = self.slots.get_mut(slot_key) else {
@@ -295,10 +297,10 @@ impl Engine {
                 if let Some(route) = self.routes.get_mut(track_key) {
                     route.add_slot(slot_key);
                 }
-                self.start_slot(now, slot_key);
             }
             None => slot.clear(),
         }
+        self.allocate_soon(now, key);
     }
 
     /// Lets the slots of a peer begin: it is connected now.
@@ -316,26 +318,6 @@ impl Engine {
     /// that is asked for when it can would come too late: requests keep a distance.
     pub(super) fn is_connected(&self, key: PeerKey) -> bool {
         self.peers.get(key).is_some_and(|peer| peer.srtp.is_some())
-    }
-
-    /// Lets every slot that shows the track go over to the encoding that is best now.
-    pub(super) fn retarget(&mut self, now: Instant, key: TrackKey) {
-        let (Some(track), Some(route)) = (self.tracks.get(key), self.routes.get(key)) else {
-            return;
-        };
-        let best = track.best_encoding();
-        let mut awaited = false;
-        for &slot_key in &route.slots {
-            if let Some(slot) = self.slots.get_mut(slot_key) {
-                slot.forwarder.set_target(best);
-                let peer = self.peers.get(slot.peer);
-                let connected = peer.is_some_and(|peer| peer.srtp.is_some());
-                awaited |= connected && slot.forwarder.awaited().is_some();
-            }
-        }
-        if let (Some(best), true) = (best, awaited && track.kind() == MediaKind::Video) {
-            self.want_keyframe(now, key, best);
-        }
     }
 }
 

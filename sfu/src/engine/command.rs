@@ -3,6 +3,7 @@
 //! Commands are facts, not requests: they are applied in order and nothing is answered. One that
 //! names something that is gone is ignored, because a peer may vanish while a command is under way.
 
+use crate::demand::Demand;
 use crate::id::{PeerId, TrackId, WorkerId};
 use crate::parameters::{PeerParameters, PublishedMedia};
 use sfu_rtp::Mid;
@@ -82,6 +83,15 @@ pub enum Command {
         slot: Mid,
         /// A published or imported track.
         track: Option<TrackId>,
+    },
+    /// How important a video slot is to its subscriber, and how large it is shown.
+    SetDemand {
+        /// The subscriber.
+        peer: PeerId,
+        /// The slot's MID.
+        slot: Mid,
+        /// What is wanted from now on, whatever the slot shows.
+        demand: Demand,
     },
     /// Send a message on the peer's data channel with this label, if it has one open.
     SendData {

@@ -3,8 +3,12 @@
 use std::fmt;
 use std::sync::Arc;
 
+use arrayvec::ArrayVec;
+use sfu_rtp::Mid;
+
 use super::command::DataMessage;
 use crate::id::{PeerId, TrackId};
+use crate::parameters::MAX_ENCODINGS;
 
 pub use crate::transport::srtp::SrtpProtection;
 
@@ -41,6 +45,22 @@ pub enum Event {
         track: TrackId,
         /// How loud, in dB above −60 dBov: 0 to 60, the mean since the last report. `None`: it has ended.
         loudness: Option<u8>,
+    },
+    /// What is sent of a video track of this peer and watched by nobody has changed.
+    EncodingsWanted {
+        /// The publisher.
+        peer: PeerId,
+        /// The track.
+        track: TrackId,
+        /// For each encoding, in the order of the offer, whether anybody is to see it.
+        encodings: ArrayVec<bool, MAX_ENCODINGS>,
+    },
+    /// Other slots of the peer than before are paused, because its path does not carry them.
+    SlotsPaused {
+        /// The subscriber.
+        peer: PeerId,
+        /// All that are paused now.
+        slots: Vec<Mid>,
     },
     /// A message arrived on one of the peer's data channels.
     Data {

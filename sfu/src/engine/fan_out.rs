@@ -78,7 +78,7 @@ impl Engine {
                 }
             }
         }
-        for worker in route.exports() {
+        for worker in route.exports_of(arrival.encoding) {
             let encoding = arrival.encoding as u8;
             let outbox = outboxes.get_mut(worker.index());
             let taken = outbox.is_some_and(|outbox| {

@@ -43,12 +43,19 @@ impl Engine {
                     }
                 }
                 Piped::Packet { .. } => self.counters.drop(DropReason::NotPublished),
-                Piped::Notice(notice) => self.take_notice(now, key, encoding, notice),
+                Piped::Notice(notice) => self.take_notice(now, from, key, encoding, notice),
             }
         }
     }
 
-    fn take_notice(&mut self, now: Instant, key: TrackKey, encoding: usize, notice: Notice) {
+    fn take_notice(
+        &mut self,
+        now: Instant,
+        from: WorkerId,
+        key: TrackKey,
+        encoding: usize,
+        notice: Notice,
+    ) {
         match notice {
             Notice::Skip {
                 continuity,
@@ -81,6 +88,7 @@ impl Engine {
             }
             Notice::PastComplete => self.start_with_past(now, key),
             Notice::KeyframeWanted => self.want_keyframe(now, key, encoding),
+            Notice::Wanted(watched) => self.set_watched_by(now, key, encoding, from, watched),
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use sfu_rtp::Ssrc;
 
+use super::allocation::Standing;
 use super::deadlines::Due;
 use super::handshakes::Backlog;
 use crate::id::PeerId;
@@ -43,6 +44,7 @@ pub(super) struct Peer {
     /// When the next reports go out; `None` before the transport is up.
     pub(super) reports_at: Option<Instant>,
     pub(super) round_trip: RoundTrip,
+    pub(super) standing: Standing,
     pub(super) due: Due,
     /// Whether it is on the engine's list of those that have packets to write.
     pub(super) touched: bool,
@@ -78,6 +80,7 @@ impl Peer {
             fir_sequence: 0,
             reports_at: None,
             round_trip: RoundTrip::default(),
+            standing: Standing::default(),
             due: Due::default(),
             touched: false,
         }
@@ -104,6 +107,7 @@ impl Peer {
             self.uplink.transport_feedback.next_at(),
             self.downlink.next_deadline(),
             self.reports_at,
+            self.standing.at,
         ]
         .into_iter()
         .flatten()

@@ -56,6 +56,8 @@ pub(crate) enum Notice {
     PastComplete,
     /// To the publisher's worker: a subscriber needs a keyframe.
     KeyframeWanted,
+    /// To the publisher's worker: whether anybody here watches the encoding.
+    Wanted(bool),
 }
 
 /// One thing out of a batch.

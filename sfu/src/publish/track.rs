@@ -6,13 +6,14 @@
 use std::time::Instant;
 
 use arrayvec::ArrayVec;
-use sfu_rtp::{ClockRate, ExtensionMap, RtpHeader, RtpTime, SeqNo};
+use sfu_rtp::{Bitrate, ClockRate, ExtensionMap, RtpHeader, RtpTime, SeqNo};
 
 use super::encoding::Encoding;
-use super::layers::Layers;
+use super::layers::{Choices, Layers};
 use super::nack_generator::Gap;
 use super::packet::{CachedPacket, ForwardedExtensions, PacketMeta, payload_span};
 use super::picture::Picture;
+use super::upstream::Upstream;
 use super::voice::Voice;
 use crate::drop_reason::DropReason;
 use crate::id::TrackId;
@@ -25,7 +26,8 @@ pub(crate) struct Track {
     media: PublishedMedia,
     encodings: ArrayVec<Encoding, MAX_ENCODINGS>,
     layers: Layers,
-    /// When to look at the layers next; `None` while nothing arrives or there is but one.
+    upstream: [Upstream; MAX_ENCODINGS],
+    /// When to look at the layers next; `None` while nothing arrives.
     layers_at: Option<Instant>,
     voice: Voice,
     muted: bool,
@@ -56,6 +58,7 @@ impl Track {
             media,
             encodings,
             layers: Layers::default(),
+            upstream: [Upstream::default(); MAX_ENCODINGS],
             layers_at: None,
             voice: Voice::default(),
             muted: false,
@@ -119,10 +122,60 @@ impl Track {
         self.layers.best()
     }
 
-    /// Looks which encodings flow. Returns whether [`best_encoding`](Self::best_encoding) changed.
+    /// What subscribers can be shown: encodings that flow, and those that would if they were wanted.
+    pub(crate) fn choices(&self, now: Instant) -> Choices {
+        self.layers.choices(|encoding| {
+            let upstream = self.upstream.get(encoding);
+            upstream.is_some_and(|upstream| upstream.may_return(now))
+        })
+    }
+
+    /// What all that flows takes together.
+    pub(crate) fn bitrate(&mut self, now: Instant) -> Bitrate {
+        self.encodings
+            .iter_mut()
+            .fold(Bitrate::ZERO, |sum, encoding| {
+                sum.saturating_add(encoding.bitrate(now))
+            })
+    }
+
+    /// Somebody is to see this encoding. Returns whether its publisher must be told.
+    pub(crate) fn watch(&mut self, now: Instant, encoding: usize) -> bool {
+        self.upstream
+            .get_mut(encoding)
+            .is_some_and(|upstream| upstream.watch(now))
+    }
+
+    /// Notes which encodings are `watched`. Returns whether the publisher must be told.
+    pub(crate) fn review(&mut self, now: Instant, watched: impl Fn(usize) -> bool) -> bool {
+        let count = self.encodings.len();
+        let mut news = false;
+        for (encoding, upstream) in self.upstream.iter_mut().enumerate().take(count) {
+            if watched(encoding) {
+                news |= upstream.watch(now);
+            } else if self.layers.is_flowing(encoding) {
+                news |= upstream.leave(now);
+            }
+        }
+        news
+    }
+
+    /// For each encoding, whether its publisher should send it.
+    pub(crate) fn wanted(&self) -> ArrayVec<bool, MAX_ENCODINGS> {
+        let known = self.upstream.iter().take(self.encodings.len());
+        known.map(Upstream::is_wanted).collect()
+    }
+
+    /// Looks which encodings flow. Returns whether there is something else to choose from.
     pub(crate) fn observe_layers(&mut self, now: Instant) -> bool {
-        self.layers_at = None;
-        self.layers.observe(now, &mut self.encodings)
+        let some_are_paused = self.upstream.iter().any(|upstream| !upstream.is_wanted());
+        let changed = self
+            .layers
+            .observe(now, &mut self.encodings, some_are_paused);
+        // Nothing may come that would have it looked at again.
+        let again = some_are_paused && self.layers.any_flows();
+        self.layers_at = again.then(|| now + Layers::ROUND);
+        changed
     }
 
     /// What there is to say of who talks on it, if that is due; see [`Voice::report`].
@@ -281,7 +334,7 @@ impl Track {
     }
 
     fn watch_layers(&mut self, now: Instant) {
-        if self.encodings.len() > 1 && self.layers_at.is_none() {
+        if self.media.kind == MediaKind::Video && self.layers_at.is_none() {
             self.layers_at = Some(now + Layers::ROUND);
         }
     }

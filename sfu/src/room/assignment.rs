@@ -1,10 +1,14 @@
 //! Brings slots in line with what participants want, and tells workers and participants: imports
 //! before the assignments that need them, exports stopped after the assignments that ended them.
 
+use sfu_rtp::Mid;
+
 use super::notification::{Notification, Shown, SlotView, SlotsView};
-use super::slot_pool::Assigned;
+use super::participant::Participant;
+use super::slot_pool::{Assigned, Level};
 use super::wishes::Ranking;
 use super::{Room, RoomOutput};
+use crate::demand::{Demand, Display, Importance};
 use crate::engine::command::Command;
 use crate::id::{ParticipantId, TrackId, WorkerId};
 
@@ -44,7 +48,18 @@ impl Room {
         } = participant
             .slots
             .assign(&wishes, self.limits.audio_per_participant);
+        let demands = demands_of(participant);
         if let Some(connection) = participant.connection {
+            // Before the assignments, so that nothing is fetched that nobody looks at.
+            self.outputs
+                .extend(demands.into_iter().map(|(slot, demand)| {
+                    let set = Command::SetDemand {
+                        peer: connection.peer,
+                        slot,
+                        demand,
+                    };
+                    RoomOutput::Command(connection.worker, set)
+                }));
             // Acquire before release: a track that only moves to another slot keeps its pipe.
             for track in changes.iter().filter_map(|change| change.after) {
                 let track = self.tracks.get_mut(&track);
@@ -81,10 +96,14 @@ impl Room {
             let participant = self.tracks.get(&track)?.publisher;
             Some(Shown { track, participant })
         };
-        let slots = participant.slots.shown().map(|(slot, track)| SlotView {
-            slot,
-            shows: track.and_then(shown),
-        });
+        let slots = participant
+            .slots
+            .shown()
+            .map(|(slot, track, paused)| SlotView {
+                slot,
+                shows: track.and_then(shown),
+                paused,
+            });
         let view = SlotsView {
             slots: slots.collect(),
             unassigned,
@@ -95,4 +114,25 @@ impl Room {
             self.notify(id, Notification::SlotsChanged(view));
         }
     }
+}
+
+/// What is wanted of the slots of a participant, where that has changed.
+fn demands_of(participant: &mut Participant) -> Vec<(Mid, Demand)> {
+    let displays = &participant.displays;
+    let pinned = &participant.subscription.pinned;
+    participant.slots.set_demands(|track, level| {
+        let importance = match level {
+            Level::Pinned => Importance::Pinned,
+            Level::Screen => Importance::Screen,
+            Level::Floor => Importance::Speaker,
+            Level::Talking | Level::Person | Level::Muted => Importance::Other,
+        };
+        let place = pinned.iter().position(|pinned| *pinned == track);
+        Demand {
+            importance,
+            // Ids grow, so those who came first go before. It does not change when others come and go.
+            rank: place.map_or(track.get(), |place| place as u64),
+            display: displays.get(&track).copied().unwrap_or(Display::Unknown),
+        }
+    })
 }

@@ -258,6 +258,9 @@ impl Room {
         }
         for participant in self.participants.values_mut() {
             participant.subscription.forget(ended);
+            for track in ended {
+                participant.displays.remove(track);
+            }
         }
     }
 }

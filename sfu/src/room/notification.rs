@@ -5,7 +5,7 @@
 
 use std::fmt;
 
-use sfu_rtp::Mid;
+use sfu_rtp::{Mid, Rid};
 
 use super::{DisplayName, Grants, TrackSource};
 use crate::engine::event::{CloseReason, SrtpProtection};
@@ -58,6 +58,13 @@ pub enum Notification {
     },
     /// One's own slots show something else, or other tracks wait for a slot.
     SlotsChanged(SlotsView),
+    /// Layers of one's own track are watched by nobody and need not be sent, or are wanted again.
+    EncodingsWanted {
+        /// The track.
+        track: TrackId,
+        /// All its encodings, in the order of the offer.
+        encodings: Vec<EncodingView>,
+    },
     /// One's own transport is up.
     Connected {
         /// The SRTP protection in use.
@@ -88,6 +95,8 @@ pub struct RoomView {
     pub slots: SlotsView,
     /// Who talks, as in [`Notification::SpeakersChanged`].
     pub speakers: Vec<ParticipantId>,
+    /// Its tracks of which something need not be sent.
+    pub unwanted: Vec<(TrackId, Vec<EncodingView>)>,
 }
 
 /// A participant as the others see it.
@@ -142,6 +151,17 @@ pub struct SlotView {
     pub slot: Mid,
     /// What it shows; `None`: nothing.
     pub shows: Option<Shown>,
+    /// Whether nothing of it is sent, because the participant's connection is too slow.
+    pub paused: bool,
+}
+
+/// An encoding of one's own track.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct EncodingView {
+    /// Its RID; `None`: the track is not simulcast.
+    pub rid: Option<Rid>,
+    /// Whether anybody is to see it.
+    pub wanted: bool,
 }
 
 /// The track in a slot and whose it is.

@@ -1,11 +1,13 @@
 //! One participant of a room: who it is, what it may do, its connection and what it wants to see.
 
+use std::collections::BTreeMap;
 use std::time::Instant;
 
 use super::data_budget::DataBudget;
 use super::notification::{DataRefusal, SlotsView};
 use super::slot_pool::SlotPool;
 use super::{DisplayName, Grants, RoomLimits, Subscription, TrackSource, Viewing};
+use crate::demand::Display;
 use crate::engine::event::SrtpProtection;
 use crate::id::{ParticipantId, PeerId, TrackId, WorkerId};
 
@@ -25,6 +27,8 @@ pub(super) struct Participant {
     pub(super) id: ParticipantId,
     pub(super) profile: Profile,
     pub(super) subscription: Subscription,
+    /// How large it shows tracks, as far as it has said.
+    pub(super) displays: BTreeMap<TrackId, Display>,
     pub(super) connection: Option<Connection>,
     /// Its tracks, in the order of publishing.
     pub(super) tracks: Vec<TrackId>,
@@ -52,6 +56,7 @@ impl Participant {
             id,
             profile,
             subscription: Subscription::default(),
+            displays: BTreeMap::new(),
             connection: None,
             tracks: Vec::new(),
             slots: SlotPool::default(),

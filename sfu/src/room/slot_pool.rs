@@ -18,6 +18,7 @@ mod arrangement;
 use arrangement::Arrangement;
 use sfu_rtp::Mid;
 
+use crate::demand::Demand;
 use crate::id::{ParticipantId, TrackId};
 use crate::parameters::{Codec, CodecFormat, MediaKind, NegotiatedCodec, SlotMedia};
 
@@ -106,6 +107,12 @@ struct Slot {
     pair: u16,
     formats: Vec<Format>,
     shows: Option<TrackId>,
+    /// Of what it shows.
+    level: Level,
+    /// What the worker was told is wanted of it.
+    demand: Demand,
+    /// Whether the worker said that it is paused.
+    paused: bool,
 }
 
 impl SlotPool {
@@ -117,15 +124,19 @@ impl SlotPool {
             .iter()
             .map(|media| {
                 let same = |slot: &&mut Slot| slot.mid == media.mid && slot.kind == media.kind;
+                let before = former.iter_mut().find(same);
+                let (demand, paused) = before
+                    .as_ref()
+                    .map_or_else(Default::default, |slot| (slot.demand, slot.paused));
                 Slot {
                     mid: media.mid,
                     kind: media.kind,
                     pair: media.pair,
                     formats: media.codecs.iter().map(Format::of).collect(),
-                    shows: former
-                        .iter_mut()
-                        .find(same)
-                        .and_then(|slot| slot.shows.take()),
+                    shows: before.and_then(|slot| slot.shows.take()),
+                    level: Level::Person,
+                    demand,
+                    paused,
                 }
             })
             .collect();
@@ -143,9 +154,34 @@ impl SlotPool {
         self.negotiate(&[])
     }
 
-    /// The slots and what they show, in the order of the offer.
-    pub(super) fn shown(&self) -> impl Iterator<Item = (Mid, Option<TrackId>)> {
-        self.slots.iter().map(|slot| (slot.mid, slot.shows))
+    /// The slots, what they show and whether they are paused, in the order of the offer.
+    pub(super) fn shown(&self) -> impl Iterator<Item = (Mid, Option<TrackId>, bool)> {
+        let slots = self.slots.iter();
+        slots.map(|slot| (slot.mid, slot.shows, slot.paused && slot.shows.is_some()))
+    }
+
+    /// Notes which slots are paused: these, and no others.
+    pub(super) fn set_paused(&mut self, paused: &[Mid]) {
+        for slot in &mut self.slots {
+            slot.paused = paused.contains(&slot.mid);
+        }
+    }
+
+    /// Notes what is wanted of the pictures that are shown, and returns what has changed.
+    pub(super) fn set_demands(
+        &mut self,
+        demand_of: impl Fn(TrackId, Level) -> Demand,
+    ) -> Vec<(Mid, Demand)> {
+        let pictures = self
+            .slots
+            .iter_mut()
+            .filter(|slot| slot.kind == MediaKind::Video);
+        let changed = pictures.filter_map(|slot| {
+            let demand = demand_of(slot.shows?, slot.level);
+            let before = std::mem::replace(&mut slot.demand, demand);
+            (before != demand).then_some((slot.mid, demand))
+        });
+        changed.collect()
     }
 
     /// Brings the slots in line with `wishes`, which come best first and so in the order of levels. At most
@@ -163,9 +199,9 @@ impl SlotPool {
         let occupants = arrangement.occupants;
         let mut assigned = Assigned::default();
         for (slot, occupant) in self.slots.iter_mut().zip(occupants) {
-            let after = occupant
-                .and_then(|index| wishes.get(index))
-                .map(|wish| wish.track);
+            let wish = occupant.and_then(|index| wishes.get(index));
+            let after = wish.map(|wish| wish.track);
+            slot.level = wish.map_or(Level::Muted, |wish| wish.level);
             let before = std::mem::replace(&mut slot.shows, after);
             if before != after {
                 assigned.changes.push(Change {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sfu_rtp::Mid;
 
-use super::notification::TrackView;
+use super::notification::{EncodingView, TrackView};
 use super::slot_pool::Format;
 use super::{RoomOutput, TrackSource};
 use crate::engine::command::Command;
@@ -44,6 +44,8 @@ pub(super) struct Track {
     pub(super) started: bool,
     /// Set while it is being unpublished: no slot may show it any more.
     pub(super) ending: bool,
+    /// For each encoding, whether anybody is to see it; those that are missing are wanted.
+    wanted: Vec<bool>,
     /// The other workers that show it, and in how many slots; never 0.
     exports: BTreeMap<WorkerId, usize>,
 }
@@ -66,6 +68,7 @@ impl Track {
             muted,
             started: false,
             ending: false,
+            wanted: Vec::new(),
             exports: BTreeMap::new(),
         }
     }
@@ -83,6 +86,27 @@ impl Track {
     /// Whether its publisher talks on it.
     pub(super) fn is_voice(&self) -> bool {
         self.source == TrackSource::Microphone
+    }
+
+    /// Its worker says which of its encodings anybody is to see.
+    pub(super) fn set_wanted(&mut self, wanted: &[bool]) {
+        self.wanted = wanted.to_vec();
+    }
+
+    /// Whether there is an encoding that nobody is to see.
+    pub(super) fn is_partly_unwanted(&self) -> bool {
+        self.wanted.contains(&false)
+    }
+
+    /// Its encodings, as its publisher is told about them.
+    pub(super) fn encodings(&self) -> Vec<EncodingView> {
+        let encodings = self.media.encodings.iter().enumerate();
+        encodings
+            .map(|(index, encoding)| EncodingView {
+                rid: encoding.rid,
+                wanted: self.wanted.get(index).copied().unwrap_or(true),
+            })
+            .collect()
     }
 
     /// What its packets are: a sender uses the first codec of what was negotiated (RFC 8829 §5.3.1).

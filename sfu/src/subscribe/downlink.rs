@@ -121,13 +121,11 @@ impl Downlink {
     /// What the path to the peer is believed to carry, all slots and retransmissions together, without IP and
     /// UDP headers. `None` while there is nothing to judge by: the peer's feedback was not agreed on, or does
     /// not come. It may be below a running stream's rate for a second after a burst of delay.
-    #[allow(dead_code, reason = "layers are not chosen by it yet")]
     pub(crate) fn estimate(&self) -> Option<Bitrate> {
         self.estimator.as_ref()?.estimate()
     }
 
     /// What all slots together could use if it fitted. While that is more than the estimate, the path is probed.
-    #[allow(dead_code, reason = "nothing is wanted yet beyond what flows")]
     pub(crate) fn want(&mut self, wanted: Bitrate) {
         if let Some(estimator) = &mut self.estimator {
             estimator.want(wanted);

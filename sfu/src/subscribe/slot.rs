@@ -6,6 +6,7 @@ use sfu_rtp::{ExtensionKind, ExtensionMap, Mid, PayloadType, RtpTime, SeqNo, Ssr
 use super::forwarder::{Forwarder, Numbers};
 use super::history::History;
 use super::sender_statistics::SenderStatistics;
+use super::share::Share;
 use crate::key::{PeerKey, TrackKey};
 use crate::parameters::{MediaKind, NegotiatedCodec, SlotMedia};
 use crate::publish::track::clock_rate_of;
@@ -32,6 +33,8 @@ pub(crate) struct Slot {
     /// For each codec of that track, the payload types that this slot has for it.
     payload_types: ArrayVec<Option<PayloadTypes>, MAX_TRACK_CODECS>,
     pub(crate) forwarder: Forwarder,
+    /// Its share of the peer's bandwidth. `None` for sound, which is sent always.
+    pub(crate) share: Option<Box<Share>>,
     pub(crate) history: History<Sent>,
     pub(crate) statistics: SenderStatistics,
     /// The receiver has reported on this SSRC, so it knows the m-line without being told in every
@@ -79,6 +82,7 @@ impl Slot {
             track: None,
             payload_types: ArrayVec::new(),
             forwarder: Forwarder::new(first.0, first.1, clock_rate_of(media.kind)),
+            share: (media.kind == MediaKind::Video).then(|| Box::new(Share::new())),
             history: History::new(),
             statistics: SenderStatistics::new(),
             mid_acknowledged: false,
@@ -94,20 +98,25 @@ impl Slot {
         }
     }
 
-    /// Shows `track`, whose packets are of these codecs, from its next switch point on.
+    /// Shows `track`, whose packets are of these codecs, from its next switch point on. Sound begins with
+    /// `target`; what a picture begins with is for the allocator to say.
     pub(crate) fn assign(
         &mut self,
         track: TrackKey,
         codecs: &[NegotiatedCodec],
         target: Option<usize>,
     ) {
+        if let Some(share) = &mut self.share {
+            share.renew();
+        }
         self.track = Some(track);
         self.payload_types = codecs
             .iter()
             .take(MAX_TRACK_CODECS)
             .map(|published| self.payload_types_for(published))
             .collect();
-        self.forwarder.detach(target);
+        self.forwarder
+            .detach(target.filter(|_| self.share.is_none()));
     }
 
     /// Shows nothing.

@@ -36,6 +36,8 @@ pub enum ClientMessage {
     Mute(Mute),
     /// Say what one wants to see.
     Subscribe(Subscribe),
+    /// Say how large one sees it.
+    View(View),
     /// Leave the room.
     Leave(Leave),
     /// See whether the server is there.
@@ -116,6 +118,25 @@ pub struct Subscribe {
     pub hidden: Vec<TrackId>,
 }
 
+/// How large tracks are shown. Replaces all that was said before.
+#[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct View {
+    /// One that is not named is taken to be shown at full size.
+    #[serde(default)]
+    pub tracks: Vec<ViewedTrack>,
+}
+
+/// How large one track is shown.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ViewedTrack {
+    /// Which.
+    pub track: TrackId,
+    /// How many device pixels high its picture is; 0 if it cannot be seen.
+    pub height: u16,
+}
+
 /// Leave the room.
 #[derive(Clone, PartialEq, Eq, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -191,6 +212,7 @@ impl ClientMessage {
             Self::Candidate(_) => "candidate",
             Self::Mute(_) => "mute",
             Self::Subscribe(_) => "subscribe",
+            Self::View(_) => "view",
             Self::Leave(_) => "leave",
             Self::Ping(_) => "ping",
         }
@@ -204,6 +226,7 @@ impl ClientMessage {
             "candidate" => read(fields).map(Self::Candidate),
             "mute" => read(fields).map(Self::Mute),
             "subscribe" => read(fields).map(Self::Subscribe),
+            "view" => read(fields).map(Self::View),
             "leave" => read(fields).map(Self::Leave),
             "ping" => read(fields).map(Self::Ping),
             _ => return None,

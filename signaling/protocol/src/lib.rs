@@ -12,7 +12,7 @@ mod server;
 
 pub use client::{
     Candidate, ClientMessage, Join, Leave, MAX_REQUEST_ID, Malformed, Mute, Offer, OfferedTrack,
-    Ping, Request, RequestId, Subscribe,
+    Ping, Request, RequestId, Subscribe, View, ViewedTrack,
 };
 pub use code::{CloseCode, ErrorCode};
 pub use participant::{Kind, Participant, ParticipantId, Source, Track, TrackId};
@@ -20,6 +20,7 @@ pub use server::{
     Answer, AnsweredTrack, Assignments, Closed, Connected, DataRefused, Done, ErrorMessage,
     IceServer, Joined, Limits, ParticipantJoined, ParticipantLeft, Permissions, Pong,
     ServerMessage, SlotState, Speakers, TrackMuted, TrackPublished, TrackStarted, TrackUnpublished,
+    Wanted, WantedEncoding,
 };
 
 /// The version of the protocol; it changes when an old client could no longer understand the server.

@@ -33,6 +33,8 @@ pub enum ServerMessage {
     Speakers(Speakers),
     /// What each slot shows.
     Assignments(Assignments),
+    /// What of one's own track anybody is to see.
+    Wanted(Wanted),
     /// The media connection is up.
     Connected(Connected),
     /// A data message was not passed on.
@@ -249,6 +251,28 @@ pub struct SlotState {
     pub track: Option<TrackId>,
     /// Its publisher; `null` if the slot is free.
     pub participant: Option<ParticipantId>,
+    /// Whether nothing of it is sent, because the client's connection is too slow.
+    #[serde(default)]
+    pub paused: bool,
+}
+
+/// What of one's own track anybody is to see: all its encodings, every time.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct Wanted {
+    /// The track.
+    pub track: TrackId,
+    /// In the order of the offer.
+    pub encodings: Vec<WantedEncoding>,
+}
+
+/// One encoding of one's own track.
+#[derive(Clone, PartialEq, Eq, Debug, Serialize, Deserialize)]
+pub struct WantedEncoding {
+    /// Its RID; absent if the track is not simulcast.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rid: Option<String>,
+    /// Whether it needs to be sent.
+    pub wanted: bool,
 }
 
 /// The media connection is up.

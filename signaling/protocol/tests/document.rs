@@ -64,6 +64,7 @@ fn every_example_of_a_client_is_a_request_of_the_type_its_heading_names() {
         "candidate",
         "mute",
         "subscribe",
+        "view",
         "leave",
         "ping",
     ];
@@ -90,7 +91,7 @@ fn every_example_of_the_server_is_exactly_what_the_types_write() {
     }
     assert_eq!(
         seen.len(),
-        16,
+        17,
         "each message of the server has an example: {seen:?}"
     );
 }

@@ -210,17 +210,26 @@ impl Connection {
             tracing::field::display(entered.member.session.room()),
         );
         self.place = None;
-        let slots = entered.joined.resumed.then_some(entered.slots);
+        let known = entered
+            .joined
+            .resumed
+            .then_some((entered.slots, entered.unwanted));
         self.joined = Some(Joined {
             member: entered.member,
             notifications: entered.notifications,
         });
         self.send(&ServerMessage::Joined(Box::new(entered.joined)))
             .await?;
-        match slots {
-            Some(slots) => self.pass_on(Some(Notification::SlotsChanged(slots))).await,
-            None => Ok(()),
+        let Some((slots, unwanted)) = known else {
+            return Ok(());
+        };
+        self.pass_on(Some(Notification::SlotsChanged(slots)))
+            .await?;
+        for (track, encodings) in unwanted {
+            let wanted = Notification::EncodingsWanted { track, encodings };
+            self.pass_on(Some(wanted)).await?;
         }
+        Ok(())
     }
 
     async fn pass_on(&mut self, notification: Option<Notification>) -> Result<(), End> {

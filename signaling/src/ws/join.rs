@@ -1,8 +1,10 @@
 //! Entering a room, or coming back to it.
 
 use sfu::control::{self, JoinRequest};
+use sfu::id::TrackId;
 use sfu::room::{
-    DisplayName, Grants, Notification, Refusal, RoomName, RoomView, SlotsView, Viewing,
+    DisplayName, EncodingView, Grants, Notification, Refusal, RoomName, RoomView, SlotsView,
+    Viewing,
 };
 use signaling_protocol::{ErrorMessage, Join, Joined, PROTOCOL_VERSION, Permissions, RequestId};
 use tokio::sync::mpsc;
@@ -22,6 +24,8 @@ pub(super) struct Entered {
     pub(super) joined: Joined,
     /// What its slots show.
     pub(super) slots: SlotsView,
+    /// Its tracks of which something need not be sent.
+    pub(super) unwanted: Vec<(TrackId, Vec<EncodingView>)>,
 }
 
 /// Handles `join`.
@@ -73,6 +77,7 @@ fn entered(node: &Node, id: Option<RequestId>, joined: control::Joined, resumed:
         others,
         slots,
         speakers,
+        unwanted,
     } = view;
     let joined = Joined {
         id,
@@ -100,6 +105,7 @@ fn entered(node: &Node, id: Option<RequestId>, joined: control::Joined, resumed:
         notifications,
         joined,
         slots,
+        unwanted,
     }
 }
 

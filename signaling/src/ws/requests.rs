@@ -1,12 +1,13 @@
 //! What a client asks once it is in a room.
 
 use sfu::control::{Session, TrackDeclaration};
+use sfu::demand::Display;
 use sfu::id::TrackId;
 use sfu::room::{Refusal, Subscription};
 use sfu_rtp::Mid;
 use signaling_protocol::{
     Answer, AnsweredTrack, ClientMessage, Done, ErrorCode, ErrorMessage, Mute, Offer, OfferedTrack,
-    RequestId, ServerMessage, Subscribe,
+    RequestId, ServerMessage, Subscribe, View, ViewedTrack,
 };
 
 use super::translate;
@@ -34,6 +35,7 @@ pub(super) fn handle(
         }
         ClientMessage::Mute(request) => mute(member, &request),
         ClientMessage::Subscribe(request) => subscribe(member, &request),
+        ClientMessage::View(request) => view(member, &request),
         // The server learns addresses from connectivity checks; see docs/protocol.md.
         ClientMessage::Candidate(_) => Ok(()),
         // Answered where the connection is known.
@@ -116,7 +118,7 @@ fn mute(member: &Member, request: &Mute) -> Result<(), Refused> {
     Ok(member.session.set_muted(track, request.muted)?)
 }
 
-/// The most tracks that `subscribe` names in one list: more than a page has room for.
+/// The most tracks that `subscribe` and `view` name in one list: more than a page has room for.
 const MAX_PREFERENCES: usize = 256;
 
 fn subscribe(member: &Member, request: &Subscribe) -> Result<(), Refused> {
@@ -138,4 +140,21 @@ fn subscribe(member: &Member, request: &Subscribe) -> Result<(), Refused> {
         hidden: known(&request.hidden),
     };
     Ok(member.session.set_subscription(subscription)?)
+}
+
+fn view(member: &Member, request: &View) -> Result<(), Refused> {
+    if request.tracks.len() > MAX_PREFERENCES {
+        return Err(Refused {
+            code: ErrorCode::TooManyPreferences,
+            message: format!("at most {MAX_PREFERENCES} tracks can be viewed"),
+        });
+    }
+    let displays = request.tracks.iter().filter_map(|viewed: &ViewedTrack| {
+        let display = match viewed.height {
+            0 => Display::Hidden,
+            height => Display::Height(height),
+        };
+        Some((TrackId::parse(&viewed.track.0)?, display))
+    });
+    Ok(member.session.set_displays(displays)?)
 }

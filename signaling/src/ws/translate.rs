@@ -3,11 +3,14 @@
 use sfu::engine::event::CloseReason;
 use sfu::id;
 use sfu::parameters::MediaKind;
-use sfu::room::{LeaveReason, Notification, ParticipantView, SlotsView, TrackSource, TrackView};
+use sfu::room::{
+    EncodingView, LeaveReason, Notification, ParticipantView, SlotsView, TrackSource, TrackView,
+};
 use signaling_protocol::{
     AnsweredTrack, Assignments, CloseCode, Closed, Connected, DataRefused, Kind, Participant,
     ParticipantId, ParticipantJoined, ParticipantLeft, ServerMessage, SlotState, Source, Speakers,
-    Track, TrackId, TrackMuted, TrackPublished, TrackStarted, TrackUnpublished,
+    Track, TrackId, TrackMuted, TrackPublished, TrackStarted, TrackUnpublished, Wanted,
+    WantedEncoding,
 };
 
 use crate::refusal::data_error_code;
@@ -53,6 +56,9 @@ pub(super) fn message(notification: Notification, revision: &mut u64) -> ServerM
         Notification::SlotsChanged(slots) => {
             *revision += 1;
             ServerMessage::Assignments(assignments(&slots, *revision))
+        }
+        Notification::EncodingsWanted { track, encodings } => {
+            ServerMessage::Wanted(wanted(track, &encodings))
         }
         Notification::Connected { protection } => ServerMessage::Connected(Connected {
             protection: protection.name().to_owned(),
@@ -130,12 +136,24 @@ fn assignments(view: &SlotsView, revision: u64) -> Assignments {
         mid: slot.slot.to_string(),
         track: slot.shows.map(|shown| track_id(shown.track)),
         participant: slot.shows.map(|shown| participant_id(shown.participant)),
+        paused: slot.paused,
     };
     Assignments {
         revision,
         slots: view.slots.iter().map(slot).collect(),
         unassigned: view.unassigned.iter().copied().map(track_id).collect(),
         unplayable: view.unplayable.iter().copied().map(track_id).collect(),
+    }
+}
+
+fn wanted(track: id::TrackId, encodings: &[EncodingView]) -> Wanted {
+    let encoding = |encoding: &EncodingView| WantedEncoding {
+        rid: encoding.rid.map(|rid| rid.to_string()),
+        wanted: encoding.wanted,
+    };
+    Wanted {
+        track: track_id(track),
+        encodings: encodings.iter().map(encoding).collect(),
     }
 }
 

@@ -35,6 +35,8 @@ struct SendEncoding {
     /// `None` for sound.
     encoder: Option<VideoEncoder>,
     active: bool,
+    /// Whether the server has said that somebody is to see it.
+    wanted: bool,
     keyframe_wanted: bool,
     next_audio_number: u32,
 }
@@ -83,6 +85,7 @@ impl Sender {
                 encoder: layer
                     .map(|layer| VideoEncoder::new(label, index as u8, layer.encoder, chances)),
                 active: layer.is_none_or(|layer| layer.active),
+                wanted: true,
                 keyframe_wanted: false,
                 next_audio_number: 0,
             }
@@ -143,6 +146,19 @@ impl Sender {
         }
     }
 
+    /// The server says whether anybody is to see the encoding with this index.
+    pub fn set_wanted(&mut self, encoding: usize, wanted: bool) {
+        if let Some(encoding) = self.encodings.get_mut(encoding) {
+            encoding.keyframe_wanted |= wanted && !encoding.wanted;
+            encoding.wanted = wanted;
+        }
+    }
+
+    /// Which encodings send.
+    pub fn sending(&self) -> Vec<bool> {
+        self.encodings.iter().map(SendEncoding::sends).collect()
+    }
+
     /// Whether it has begun to capture.
     pub fn has_begun(&self) -> bool {
         self.next_capture.is_some()
@@ -150,7 +166,7 @@ impl Sender {
 
     /// Whether any encoding is on.
     pub fn is_active(&self) -> bool {
-        self.encodings.iter().any(|encoding| encoding.active)
+        self.encodings.iter().any(SendEncoding::sends)
     }
 
     /// Codes an encoding at another rate.
@@ -188,7 +204,11 @@ impl Sender {
             ntp: clock.ntp(now),
         };
         let mut packets = Vec::new();
-        for encoding in self.encodings.iter_mut().filter(|encoding| encoding.active) {
+        for encoding in self
+            .encodings
+            .iter_mut()
+            .filter(|encoding| encoding.sends())
+        {
             if encoding.keyframe_wanted {
                 self.statistics.requested_keyframes += 1;
             }
@@ -209,7 +229,10 @@ impl Sender {
             ntp: clock.ntp(now),
         };
         let elapsed = clock.elapsed(now);
-        let active = self.encodings.iter_mut().filter(|encoding| encoding.active);
+        let active = self
+            .encodings
+            .iter_mut()
+            .filter(|encoding| encoding.sends());
         active
             .map(|encoding| encoding.stream.padding(departure, transport, elapsed, 200))
             .collect()
@@ -302,6 +325,10 @@ impl Sender {
 }
 
 impl SendEncoding {
+    fn sends(&self) -> bool {
+        self.active && self.wanted
+    }
+
     fn send(
         &mut self,
         label: Label,

@@ -26,6 +26,8 @@ pub struct SlotOracle {
     assignments: Vec<(Instant, Option<Label>)>,
     /// When its tracks were muted or not; the newest last.
     mutes: Vec<(Instant, Label, bool)>,
+    /// When something else was wanted of it.
+    demands: Vec<Instant>,
     /// All media packets, by unwrapped number.
     records: BTreeMap<u64, Record>,
     highest: Option<u64>,
@@ -81,6 +83,7 @@ impl SlotOracle {
             promise,
             assignments: Vec::new(),
             mutes: Vec::new(),
+            demands: Vec::new(),
             records: BTreeMap::new(),
             highest: None,
             rtx_numbers: Vec::new(),
@@ -143,6 +146,10 @@ impl SlotOracle {
     pub(super) fn receives_by(&mut self, was_bad: bool, was_plain: bool) {
         self.link_was_bad = was_bad;
         self.link_was_plain = was_plain;
+    }
+
+    pub(super) fn demanded(&mut self, now: Instant) {
+        self.demands.push(now);
     }
 
     pub(super) fn muted(&mut self, now: Instant, track: Label, muted: bool) {
@@ -266,6 +273,7 @@ impl SlotOracle {
             let assignments = self.assignments.iter().map(|(at, _)| *at);
             assignments
                 .chain(self.mutes.iter().map(|(at, _, _)| *at))
+                .chain(self.demands.iter().copied())
                 .collect()
         };
         continuity::check(

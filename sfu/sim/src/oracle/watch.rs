@@ -25,6 +25,11 @@ impl Watch {
         self.frames.iter().filter(within)
     }
 
+    /// When a frame was shown.
+    pub fn time_of(&self, frame: &ShownFrame) -> Duration {
+        frame.at - self.start
+    }
+
     /// How many frames were shown within `range`.
     pub fn frames(&self, range: Range<Duration>) -> usize {
         self.within(range).count()

@@ -193,11 +193,28 @@ impl Crowd {
         self.due.peek().map(|Reverse((at, _))| *at)
     }
 
-    pub(super) fn notify(&mut self, to: ParticipantId, notification: Notification) {
+    pub(super) fn notify(&mut self, now: Instant, to: ParticipantId, notification: Notification) {
         if let Some(&index) = self.by_participant.get(&to) {
             let member = &mut self.members[index];
             if let Notification::Closed { reason } = &notification {
                 member.closed = Some(*reason);
+            }
+            if let Notification::SlotsChanged(view) = &notification {
+                for paused in view.slots.iter().filter(|slot| slot.paused) {
+                    let oracle = member.device.oracle_mut();
+                    oracle.demanded(now, paused.slot.as_str());
+                }
+            }
+            if let Notification::EncodingsWanted { track, encodings } = &notification
+                && member.person.heeds_wishes
+            {
+                let place = member.tracks.iter().position(|own| own.track == *track);
+                let sender = place.and_then(|place| member.device.sender_mut(place));
+                if let Some(sender) = sender {
+                    for (index, encoding) in encodings.iter().enumerate() {
+                        sender.set_wanted(index, encoding.wanted);
+                    }
+                }
             }
             // A copy is the world's; the room's own is given back, as signaling does.
             member.notifications.push(notification.clone());

@@ -50,6 +50,8 @@ pub(super) enum Applied {
         slot: Mid,
         track: Option<TrackId>,
     },
+    /// A slot is shown larger or smaller.
+    Demanded { peer: PeerId, slot: Mid },
     /// A track is muted, or is not.
     Muted { track: TrackId, muted: bool },
     /// Something that no viewer can see by itself.
@@ -251,6 +253,10 @@ impl Applied {
                 peer: *peer,
                 slot: *slot,
                 track: *track,
+            },
+            Command::SetDemand { peer, slot, .. } => Self::Demanded {
+                peer: *peer,
+                slot: *slot,
             },
             Command::SetMuted { track, muted } => Self::Muted {
                 track: *track,

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use rand::Rng;
 use rand::SeedableRng;
 use rand::rngs::SmallRng;
+use sfu::demand::Display;
 use sfu::id::{ParticipantId, PeerId, TrackId};
 use sfu::parameters::{IceCredentials, PeerParameters};
 use sfu::room::{
@@ -154,6 +155,18 @@ impl World {
         self.drain_room();
     }
 
+    /// Says how large tracks are shown; those that are not named, at full size.
+    pub fn view(&mut self, id: PersonId, shown: &[(PersonId, TrackSource, Display)]) {
+        let displays: Vec<_> = shown
+            .iter()
+            .map(|&(who, source, display)| (self.track(who, source), display))
+            .collect();
+        let participant = self.crowd.member(id).participant;
+        let done = self.room.set_displays(participant, displays);
+        done.expect("a viewer may choose");
+        self.drain_room();
+    }
+
     /// An admin removes somebody.
     pub fn remove(&mut self, admin: PersonId, who: PersonId) {
         let (by, who) = (
@@ -234,6 +247,11 @@ impl World {
                         .device
                         .oracle_mut()
                         .assigned(now, slot.as_str(), label);
+                }
+            }
+            Applied::Demanded { peer, slot } => {
+                if let Some(member) = self.crowd.with_peer(peer) {
+                    member.device.oracle_mut().demanded(now, slot.as_str());
                 }
             }
             Applied::Muted { track, muted } => {

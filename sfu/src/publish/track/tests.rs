@@ -296,7 +296,7 @@ fn a_voice_is_reported_with_its_second_loud_packet_and_never_of_a_muted_track() 
             track.voice_report(now).is_some()
         });
         assert_eq!(reported, expected, "case {number}");
-        let deadline = track.next_deadline();
+        let deadline = track.voice.next_at();
         let due = expected.map(|packet| start + Duration::from_millis(20) * u32::from(packet));
         assert_eq!(
             deadline,

@@ -97,7 +97,7 @@ fn wishes(text: &str) -> Vec<Wish> {
 fn shown(pool: &SlotPool) -> String {
     let words = pool
         .shown()
-        .map(|(_, track)| track.map_or("-".to_owned(), name_of));
+        .map(|(_, track, _)| track.map_or("-".to_owned(), name_of));
     words.collect::<Vec<_>>().join(" ")
 }
 

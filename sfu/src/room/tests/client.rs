@@ -77,6 +77,13 @@ impl ClientModel {
                 self.view.slots = slots;
                 self.slot_changes += 1;
             }
+            Notification::EncodingsWanted { track, encodings } => {
+                self.track(track);
+                self.view.unwanted.retain(|(known, _)| *known != track);
+                if encodings.iter().any(|encoding| !encoding.wanted) {
+                    self.view.unwanted.push((track, encodings));
+                }
+            }
             Notification::Connected { protection } => self.connected = Some(protection),
             Notification::DataRefused { reason } => self.refused.push(reason),
             Notification::Closed { reason } => self.closed = Some(reason),

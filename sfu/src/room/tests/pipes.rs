@@ -15,7 +15,9 @@ fn camera() -> Offer {
 fn commands(world: &mut World) -> Vec<String> {
     let mut commands = Vec::new();
     while let Some(output) = world.room.poll_output() {
-        if let RoomOutput::Command(worker, command) = output {
+        if let RoomOutput::Command(worker, command) = output
+            && !matches!(command, Command::SetDemand { .. })
+        {
             commands.push(format!("{worker}: {}", describe(&command)));
         }
     }
@@ -42,6 +44,7 @@ fn describe(command: &Command) -> String {
         Command::Assign {
             slot, track: None, ..
         } => format!("clear {slot}"),
+        Command::SetDemand { .. } => unreachable!("left out: it concerns no pipe"),
         Command::SendData { .. } => "data".into(),
     }
 }

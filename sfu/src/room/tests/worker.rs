@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use sfu_rtp::Mid;
 
+use crate::demand::Demand;
 use crate::engine::command::{Command, DataMessage};
 use crate::id::{PeerId, TrackId, WorkerId};
 use crate::parameters::PeerParameters;
@@ -22,6 +23,7 @@ pub(super) struct WorkerModel {
 pub(super) struct PeerModel {
     pub(super) parameters: Box<PeerParameters>,
     pub(super) slots: BTreeMap<Mid, TrackId>,
+    pub(super) demands: BTreeMap<Mid, Demand>,
 }
 
 pub(super) struct TrackModel {
@@ -47,6 +49,7 @@ impl WorkerModel {
                 let model = PeerModel {
                     parameters,
                     slots: BTreeMap::new(),
+                    demands: BTreeMap::new(),
                 };
                 assert!(
                     self.peers.insert(peer, model).is_none(),
@@ -60,6 +63,9 @@ impl WorkerModel {
                     .expect("an update of a known peer");
                 known
                     .slots
+                    .retain(|mid, _| parameters.slots.iter().any(|slot| slot.mid == *mid));
+                known
+                    .demands
                     .retain(|mid, _| parameters.slots.iter().any(|slot| slot.mid == *mid));
                 known.parameters = parameters;
                 let published = &known.parameters.published;
@@ -137,6 +143,16 @@ impl WorkerModel {
                 );
             }
             Command::Assign { peer, slot, track } => self.assign(peer, slot, track),
+            Command::SetDemand { peer, slot, demand } => {
+                let known = self.peers.get_mut(&peer).expect("a known subscriber");
+                let mut offered = known.parameters.slots.iter();
+                assert!(
+                    offered.any(|media| media.mid == slot),
+                    "{peer} has no {slot}"
+                );
+                let before = known.demands.insert(slot, demand);
+                assert_ne!(before, Some(demand), "told again about {slot}");
+            }
             Command::SendData {
                 peer,
                 label,

@@ -16,6 +16,8 @@ pub(super) struct Prober {
     next_at: Option<i64>,
     /// The estimate was lowered and nothing has shown yet that it had to be.
     recovering: bool,
+    /// What was wanted when the last train began; `None`: none was sent, or the path has shown a limit since.
+    tried_for: Option<f64>,
     #[cfg(test)]
     sent: u64,
 }
@@ -79,6 +81,7 @@ impl Prober {
             next_rate: None,
             next_at: None,
             recovering: false,
+            tried_for: None,
             #[cfg(test)]
             sent: 0,
         }
@@ -95,6 +98,7 @@ impl Prober {
         self.next_rate = None;
         self.next_at = Some(now + RECOVERY);
         self.recovering = true;
+        self.tried_for = None;
     }
 
     /// Begins a train if it is time to, and gives up on one that was not answered.
@@ -112,11 +116,15 @@ impl Prober {
             return;
         }
         let limited = situation.sending < estimate * LIMITED;
+        let more_wanted = self
+            .tried_for
+            .is_some_and(|tried_for| situation.wanted > tried_for * WORTH_ANOTHER);
         let rate = match (self.next_rate, self.next_at) {
             (Some(rate), _) => rate,
             (None, None) => estimate * FIRST,
             (None, Some(at))
-                if now >= at && (limited || self.recovering || now >= at + INTERVAL) =>
+                if now >= at && (limited || self.recovering || now >= at + INTERVAL)
+                    || more_wanted =>
             {
                 estimate * STEP
             }
@@ -126,6 +134,7 @@ impl Prober {
         let most = (situation.wanted * ROOM).max(estimate * WORTH_PROBING);
         self.next_rate = None;
         self.next_at = Some(now + INTERVAL);
+        self.tried_for = Some(situation.wanted);
         self.id = self.id.checked_add(1).unwrap_or(1);
         #[cfg(test)]
         {
@@ -191,6 +200,9 @@ impl Prober {
         let (asked, shown) = (train.rate, train.rate_shown());
         self.state = State::Idle;
         let shown = shown?;
+        if shown.is_slowed {
+            self.tried_for = None;
+        }
         if shown.rate >= asked * SUCCESS && wanted > shown.rate.max(estimate) {
             self.next_rate = Some(shown.rate * STEP);
         }
@@ -295,6 +307,9 @@ const STEP: f64 = 2.0;
 /// Beyond what is wanted a little is asked for, so that what is wanted fits well.
 const ROOM: f64 = 1.2;
 const WORTH_PROBING: f64 = 1.05;
+/// The last train went through, or its answer is still on the way, and only asked for what was wanted then: a
+/// larger layer should not wait. libwebrtc probes as well when the sum of what may be sent grows.
+const WORTH_ANOTHER: f64 = 1.25;
 /// Who uses more of the estimate than this grows without probes, and is probed half as often.
 const LIMITED: f64 = 0.8;
 /// libwebrtc probes every five seconds while it has too little to send; a viewer's layer should be back sooner.
@@ -379,6 +394,30 @@ mod tests {
         assert_eq!(prober.sent(), 2, "the last one failed");
         prober.poll(&later(100_000 + INTERVAL));
         assert_eq!(prober.sent(), 3);
+    }
+
+    #[test]
+    fn a_larger_layer_is_probed_for_at_once_unless_the_path_has_shown_its_limit() {
+        // (capacity of the path, wanted then, trains)
+        for (capacity, wanted, trains) in [
+            (100e6, 2.0e6, 1),
+            (100e6, 2.4e6, 1),
+            (100e6, 2.6e6, 2),
+            (1e6, 2.6e6, 1),
+        ] {
+            let mut prober = Prober::new();
+            prober.poll(&CALM);
+            let (_, shown) = send_over(&mut prober, 0, capacity);
+            let estimate = shown.expect("it arrived").rate;
+            prober.next_rate = None;
+            prober.poll(&Situation {
+                now: 100_000,
+                estimate,
+                wanted,
+                ..CALM
+            });
+            assert_eq!(prober.sent(), trains, "{wanted} over {capacity}");
+        }
     }
 
     #[test]

@@ -43,6 +43,12 @@ fn every_request_survives_the_journey_to_json_and_back() {
             pinned: vec![TrackId("k2".into())],
             hidden: Vec::new(),
         }),
+        ClientMessage::View(View {
+            tracks: vec![ViewedTrack {
+                track: TrackId("k2".into()),
+                height: 0,
+            }],
+        }),
         ClientMessage::Leave(Leave {}),
         ClientMessage::Ping(Ping {}),
     ];
