@@ -51,6 +51,9 @@ pub enum Scenario {
         /// The most people that one participant sees at once [default: all]
         #[arg(long, value_name = "NUMBER")]
         slots: Option<usize>,
+        /// The most people that one participant hears at once, of those; servers have a limit
+        #[arg(long, value_name = "NUMBER", default_value_t = MOST_HEARD)]
+        heard: usize,
     },
     /// One publisher and many viewers
     Broadcast {
@@ -63,9 +66,9 @@ pub enum Scenario {
         /// People in the room
         #[arg(long, short = 'n', default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=1_000))]
         participants: u32,
-        /// The most people that one participant hears at once [default: all]
-        #[arg(long, value_name = "NUMBER")]
-        slots: Option<usize>,
+        /// The most people that one participant hears at once; servers have a limit
+        #[arg(long, value_name = "NUMBER", default_value_t = MOST_HEARD)]
+        slots: usize,
     },
     /// One publisher and more and more viewers, until loss or latency is too much; says how many it held
     ///
@@ -184,6 +187,9 @@ pub enum ClientKind {
     /// A whole WebRTC implementation: costs several times the server, for a few
     Full,
 }
+
+/// What Switchyard sends to one participant unless told otherwise (`participant-audio`).
+const MOST_HEARD: usize = 16;
 
 const CLIENTS: &str = "Clients";
 const OUTPUT: &str = "Output";

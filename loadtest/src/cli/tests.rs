@@ -25,6 +25,7 @@ fn scenarios_have_defaults_and_flags_may_stand_on_either_side_of_them() {
         participants: 8,
         rooms: 3,
         slots: None,
+        heard: 16,
     };
     assert_eq!(room.scenario, expected);
     assert_eq!(room.mix.mix(), Mix::MICROPHONE);

@@ -15,6 +15,24 @@ pub(super) struct Newcomer {
     pub(super) build: Build,
 }
 
+/// What each participant of a room has room for.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) struct RoomSlots {
+    pub(super) audio: usize,
+    pub(super) video: usize,
+}
+
+impl RoomSlots {
+    /// For all others in a room of so many, but no more than are shown, and of those no more than are heard.
+    pub(super) fn of(mix: &Mix, people: usize, shown: usize, heard: usize) -> Self {
+        let others = shown.min(people.saturating_sub(1));
+        Self {
+            audio: mix.audio.map_or(0, |_| others.min(heard)),
+            video: mix.video.map_or(0, |_| others),
+        }
+    }
+}
+
 /// Makes newcomers for the rooms of one run.
 pub(super) struct Cast<'a> {
     cli: &'a Cli,
@@ -32,9 +50,14 @@ impl<'a> Cast<'a> {
         }
     }
 
-    /// The people of a room in which everybody publishes, and shows at most so many others.
-    pub(super) fn room(&self, mix: Mix, room: usize, people: usize, shown: usize) -> Vec<Newcomer> {
-        let slots = shown.min(people.saturating_sub(1));
+    /// The people of a room in which everybody publishes and has these slots.
+    pub(super) fn room(
+        &self,
+        mix: Mix,
+        room: usize,
+        people: usize,
+        slots: RoomSlots,
+    ) -> Vec<Newcomer> {
         let member = |number: usize| {
             let overall = room * people + number;
             Newcomer {
@@ -44,8 +67,8 @@ impl<'a> Cast<'a> {
                         publisher: overall as u32,
                         mix,
                     }),
-                    audio_slots: if mix.audio.is_some() { slots } else { 0 },
-                    video_slots: if mix.video.is_some() { slots } else { 0 },
+                    audio_slots: slots.audio,
+                    video_slots: slots.video,
                 },
                 build: self.build(overall),
             }
@@ -140,15 +163,17 @@ mod tests {
     async fn people_of_a_room_publish_and_show_the_others() {
         let (cli, target) = (cli("loadtest room --full 1"), target().await);
         let cast = Cast::new(&cli, &target);
-        // (mix, people, shown at most, audio slots, video slots)
+        // (mix, people, shown at most, heard at most, audio slots, video slots)
         let cases = [
-            (Mix::CAMERA_AND_MICROPHONE, 4, usize::MAX, 3, 3),
-            (Mix::CAMERA_AND_MICROPHONE, 4, 2, 2, 2),
-            (Mix::MICROPHONE, 4, usize::MAX, 3, 0),
-            (Mix::CAMERA_AND_MICROPHONE, 1, usize::MAX, 0, 0),
+            (Mix::CAMERA_AND_MICROPHONE, 4, usize::MAX, 16, 3, 3),
+            (Mix::CAMERA_AND_MICROPHONE, 4, 2, 16, 2, 2),
+            (Mix::CAMERA_AND_MICROPHONE, 20, usize::MAX, 16, 16, 19),
+            (Mix::MICROPHONE, 4, usize::MAX, 2, 2, 0),
+            (Mix::CAMERA_AND_MICROPHONE, 1, usize::MAX, 16, 0, 0),
         ];
-        for (mix, people, shown, audio, video) in cases {
-            let room = cast.room(mix, 2, people, shown);
+        for (mix, people, shown, heard, audio, video) in cases {
+            let slots = RoomSlots::of(&mix, people, shown, heard);
+            let room = cast.room(mix, 2, people, slots);
             assert_eq!(room.len(), people);
             for (number, member) in room.iter().enumerate() {
                 assert_eq!(
@@ -159,8 +184,9 @@ mod tests {
                 assert_eq!(publisher, Some((2 * people + number) as u32));
             }
         }
+        let slots = RoomSlots::of(&Mix::MICROPHONE, 3, 9, 9);
         let builds: Vec<_> = cast
-            .room(Mix::MICROPHONE, 0, 3, 9)
+            .room(Mix::MICROPHONE, 0, 3, slots)
             .iter()
             .map(|member| member.build)
             .collect();

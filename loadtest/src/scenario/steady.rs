@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::cast::Cast;
+use super::cast::{Cast, RoomSlots};
 use super::crowd::{Crowd, Door};
 use super::stage::{Stage, add_crowd, add_summaries, add_window};
 use super::{bare, cast};
@@ -75,17 +75,13 @@ impl Script {
                 participants,
                 rooms,
                 slots,
+                heard,
             } => {
                 let title = format!("{rooms} room(s) of {participants}");
+                let people = participants as usize;
                 let shown = slots.unwrap_or(usize::MAX);
-                Self::rooms(
-                    "room",
-                    title,
-                    cast,
-                    mix,
-                    (rooms as usize, participants as usize),
-                    shown,
-                )
+                let slots = RoomSlots::of(&mix, people, shown, heard);
+                Self::rooms("room", title, cast, mix, (rooms as usize, people), slots)
             }
             Scenario::Audio {
                 participants,
@@ -93,8 +89,9 @@ impl Script {
             } => {
                 let title = format!("{participants} people talk in one room");
                 let mix = Mix { video: None, ..mix };
-                let shown = slots.unwrap_or(usize::MAX);
-                Self::rooms("audio", title, cast, mix, (1, participants as usize), shown)
+                let people = participants as usize;
+                let slots = RoomSlots::of(&mix, people, usize::MAX, slots);
+                Self::rooms("audio", title, cast, mix, (1, people), slots)
             }
             Scenario::Broadcast { viewers } => Self::broadcast(cast, mix, viewers as usize),
             Scenario::Ramp { .. } | Scenario::Churn { .. } | Scenario::Bare { .. } => {
@@ -109,18 +106,18 @@ impl Script {
         cast: &Cast<'_>,
         mix: Mix,
         (rooms, people): (usize, usize),
-        shown: usize,
+        slots: RoomSlots,
     ) -> Self {
-        let slots = shown.min(people.saturating_sub(1));
         Self {
             name,
             title,
             publishers: Vec::new(),
             viewers: (0..rooms)
-                .flat_map(|room| cast.room(mix, room, people, shown))
+                .flat_map(|room| cast.room(mix, room, people, slots))
                 .collect(),
-            streams: rooms * people * slots * mix.kinds().count(),
-            plan: Plan::rooms(mix, rooms, people, slots),
+            streams: rooms * people * (slots.audio + slots.video),
+            // With more pictures than sounds it sends more sound than the server: a little too hard.
+            plan: Plan::rooms(mix, rooms, people, slots.audio.max(slots.video)),
         }
     }
 
