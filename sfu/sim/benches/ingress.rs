@@ -1,5 +1,5 @@
-//! What an engine takes for a packet that arrives, from SRTP to cached, accounted and offered to a slot, beside
-//! bare AES-GCM decryption in place.
+//! What an engine takes for a packet that arrives, from SRTP to cached and accounted, beside bare AES-GCM
+//! decryption in place.
 //!
 //! `cargo bench -p sfu-sim --bench ingress`. Only the ratio means something on another machine.
 

@@ -36,7 +36,7 @@ fn main() {
     }
     let (engine, receiving, least) = (median(engine), median(receiving), median(least));
     println!("media_path, 1 publisher, {VIEWERS} slots: {engine:.0} ns per forwarded packet,");
-    println!("  of that {receiving:.0} ns from decryption to the decisions of the slots");
+    println!("  of that {receiving:.0} ns from decryption to the cache");
     println!("  bare loop: {least:.0} ns");
     println!("media_path ÷ bare loop = {:.2}", engine / least);
 }

@@ -1,7 +1,5 @@
 //! A publisher and viewers, for engines to forward from one to the others.
 
-use std::time::Duration;
-
 use sfu::send_batch::SendBatch;
 use sfu_sim::prelude::*;
 use sfu_sim::world::Cost;
@@ -35,7 +33,11 @@ impl Stage {
         (0..count).map(|_| self.world.next_burst()).collect()
     }
 
-    /// Has frames forwarded, each at its time; `give` is called with each batch, by the number of its worker.
+    /// Has frames forwarded, each in a turn of its own; `give` is called with each batch, by the number of its
+    /// worker.
+    ///
+    /// They leave at one moment, that of the last: what is carried arrives when the world goes on, and viewers
+    /// would take what had left before for delayed.
     pub(crate) fn forward(
         &mut self,
         frames: &mut [Vec<Vec<u8>>],
@@ -43,14 +45,11 @@ impl Stage {
     ) -> Cost {
         let mut cost = Cost::default();
         for frame in frames {
-            self.world.skip(FRAME_INTERVAL);
             cost += self.world.forward(self.publisher, frame, &mut give);
         }
         cost
     }
 }
-
-const FRAME_INTERVAL: Duration = Duration::from_micros(33_333);
 
 /// Frames of five packets of about 1,200 bytes, 30 a second.
 const BITRATE: u32 = 1_400_000;

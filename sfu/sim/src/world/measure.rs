@@ -52,11 +52,6 @@ impl World {
         std::mem::take(&mut self.diversion.taken)
     }
 
-    /// Time passes and nobody does anything; what is due is done later.
-    pub fn skip(&mut self, length: Duration) {
-        self.now += length;
-    }
-
     /// Lets the engines forward a burst of the diverted publisher at once, and carries what they send. `give`
     /// is handed each batch by the number of its worker, and its time counts as the engines'.
     pub fn forward(
@@ -120,7 +115,7 @@ impl World {
 /// What forwarding took.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Cost {
-    /// From the publisher's datagrams to the decisions of the slots.
+    /// From the publisher's datagrams to packets that are cached, and to the workers that import the track.
     pub receiving: Duration,
     /// From there to datagrams that are ready to be sent, or sent.
     pub sending: Duration,
