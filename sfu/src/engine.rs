@@ -7,6 +7,7 @@
 
 mod allocation;
 mod apply;
+mod burst;
 pub mod command;
 mod control_queue;
 mod data;
@@ -49,6 +50,7 @@ use crate::send_batch::{Path, SendBatch};
 use crate::subscribe::slot::Slot;
 use crate::transport::dtls::Identity;
 use allocation::Workspace;
+use burst::Burst;
 use control_queue::ControlQueue;
 use deadlines::{Deadlines, Due};
 use debug_state::Held;
@@ -104,6 +106,8 @@ pub struct Engine {
     /// Peers with packets to write in this turn.
     touched: Vec<PeerKey>,
     runs: Runs,
+    /// Packets that arrived and that the slots have not decided about.
+    burst: Burst,
     control: ControlQueue,
     events: VecDeque<Event>,
     /// What goes to each worker, by its index.
@@ -144,6 +148,7 @@ impl Engine {
             handshakes: Handshakes::default(),
             touched: Vec::new(),
             runs: Runs::default(),
+            burst: Burst::default(),
             control: ControlQueue::default(),
             events: VecDeque::new(),
             outboxes: (0..config.workers).map(|_| PipeBatch::default()).collect(),
@@ -157,7 +162,11 @@ impl Engine {
     /// Takes one received datagram; it is decrypted in place.
     pub fn handle_datagram(&mut self, now: Instant, path: Path, datagram: &mut [u8]) {
         self.now = now;
-        match Protocol::of(datagram) {
+        let protocol = Protocol::of(datagram);
+        if protocol != Some(Protocol::Rtp) {
+            self.decide();
+        }
+        match protocol {
             Some(Protocol::Rtp) => self.receive_rtp(now, path, datagram),
             Some(Protocol::Rtcp) => self.receive_rtcp(now, path, datagram),
             Some(Protocol::Stun) => self.receive_stun(now, path, datagram),
@@ -170,6 +179,7 @@ impl Engine {
     /// What it does may take longer than forwarding a packet, so it is best called when what was
     /// received has been sent.
     pub fn handle_deadline(&mut self, now: Instant) {
+        self.decide();
         self.now = now;
         self.deadlines.begin(now);
         while let Some((popped, timer)) = self.deadlines.pop(now) {
@@ -194,11 +204,13 @@ impl Engine {
 
     /// Writes what is to be sent. `true`: the batch is full; send it, clear it and call again.
     pub fn poll_transmit(&mut self, batch: &mut SendBatch) -> bool {
+        self.decide();
         self.control.drain_into(batch) || self.write_pending(batch)
     }
 
     /// A batch for another worker. The caller swaps it for an empty one (`std::mem::swap`), or clears it.
     pub fn poll_pipe(&mut self) -> Option<(WorkerId, &mut PipeBatch)> {
+        self.decide();
         self.outboxes
             .iter_mut()
             .enumerate()

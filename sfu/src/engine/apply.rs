@@ -23,6 +23,7 @@ use crate::subscribe::slot::Slot;
 impl Engine {
     /// Applies one command.
     pub fn handle_command(&mut self, now: Instant, command: Command) {
+        self.decide();
         self.now = now;
         match command {
             Command::AddPeer { peer, parameters } => self.add_peer(now, peer, &parameters),

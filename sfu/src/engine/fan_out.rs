@@ -1,13 +1,16 @@
 //! The fan-out: every slot that shows a track decides about each of its packets, and every worker that
 //! imports the track gets it once.
 //!
-//! Nothing is written here; what is forwarded waits as its number in the cache.
+//! Packets that come one right after the other are decided together, slot by slot (`burst`). Nothing is written
+//! here; what is forwarded waits as its number in the cache.
 
 use std::time::Instant;
 
+use arrayvec::ArrayVec;
 use sfu_rtp::SeqNo;
 
 use super::Engine;
+use super::burst::MAX_BURST;
 use super::event::Event;
 use super::peer::Peer;
 use super::pipe::Notice;
@@ -15,7 +18,7 @@ use super::route::Origin;
 use crate::counters::Counters;
 use crate::drop_reason::DropReason;
 use crate::key::{SlotKey, TrackKey};
-use crate::parameters::MediaKind;
+use crate::parameters::{MAX_ENCODINGS, MediaKind};
 use crate::publish::encoding::Encoding;
 use crate::publish::packet::CachedPacket;
 use crate::publish::track::{Arrival, Track};
@@ -24,8 +27,53 @@ use crate::subscribe::forwarder::Decision;
 use crate::subscribe::slot::{Sent, Slot};
 
 impl Engine {
-    /// Lets every slot that shows the track decide, and hands the packet to the workers that import it.
+    /// Hands a packet to the workers that import the track, and has every slot that shows it decide: at the end of
+    /// the turn, or before anything else happens.
     pub(super) fn fan_out(&mut self, now: Instant, track_key: TrackKey, arrival: Arrival) {
+        self.export(track_key, arrival);
+        if !self.burst.push(now, track_key, arrival) {
+            self.decide();
+            self.burst.push(now, track_key, arrival);
+        }
+    }
+
+    fn export(&mut self, track_key: TrackKey, arrival: Arrival) {
+        let (Some(track), Some(route)) = (self.tracks.get(track_key), self.routes.get(track_key))
+        else {
+            return;
+        };
+        let Some(packet) = track.packet(arrival.encoding, arrival.sequence) else {
+            return;
+        };
+        for worker in route.exports_of(arrival.encoding) {
+            let encoding = arrival.encoding as u8;
+            let outbox = self.outboxes.get_mut(worker.index());
+            let taken = outbox.is_some_and(|outbox| {
+                outbox.push_packet(track.id(), encoding, packet.meta, packet.bytes)
+            });
+            if !taken {
+                self.counters.drop(DropReason::PipeFull);
+            }
+        }
+    }
+
+    /// Lets the slots decide about the packets that wait for it.
+    #[inline]
+    pub(super) fn decide(&mut self) {
+        if let Some((track_key, now)) = self.burst.source() {
+            let awaited = self.decide_about(now, track_key);
+            self.burst.clear();
+            for (encoding, awaited) in awaited.into_iter().enumerate() {
+                if awaited {
+                    self.want_keyframe(now, track_key, encoding);
+                }
+            }
+        }
+    }
+
+    /// Returns of which encodings somebody awaits a keyframe.
+    fn decide_about(&mut self, now: Instant, track_key: TrackKey) -> [bool; MAX_ENCODINGS] {
+        let mut is_awaited = [false; MAX_ENCODINGS];
         let Self {
             tracks,
             routes,
@@ -33,68 +81,67 @@ impl Engine {
             peers,
             touched,
             counters,
-            outboxes,
+            burst,
             ..
         } = self;
         let (Some(track), Some(route)) = (tracks.get(track_key), routes.get(track_key)) else {
-            return;
+            return is_awaited;
         };
-        let Some(packet) = track.packet(arrival.encoding, arrival.sequence) else {
-            return;
-        };
-        let source = Arrived {
-            now,
-            track,
-            track_key,
-            encoding: arrival.encoding,
-        };
-        let mut keyframe_wanted = false;
+        let arrivals = burst.arrivals();
+        let packets: ArrayVec<_, MAX_BURST> = arrivals
+            .iter()
+            .map(|arrival| track.packet(arrival.encoding, arrival.sequence))
+            .collect();
         for &slot_key in &route.slots {
             let Some(slot) = slots.get_mut(slot_key) else {
                 continue;
             };
-            let Some(peer) = peers.get_mut(slot.peer) else {
+            let peer_key = slot.peer;
+            let Some(peer) = peers.get_mut(peer_key) else {
                 continue;
             };
-            match offer_packet(&source, &packet, slot_key, slot, peer) {
-                Ok(Decision::Hold) => {}
-                Ok(decision) => {
-                    let begun = match decision {
-                        Decision::Join(_) => Some(arrival.sequence.next()),
-                        Decision::Switch(first) => Some(first),
-                        _ => None,
-                    };
-                    if let Some(from) = begun {
-                        catch_up(&source, from, slot_key, slot, peer, counters);
+            let (mut queued, mut awaited) = (false, None);
+            for (index, (arrival, packet)) in arrivals.iter().zip(&packets).enumerate() {
+                let Some(packet) = packet else {
+                    continue;
+                };
+                let source = Arrived {
+                    now,
+                    track,
+                    track_key,
+                    encoding: arrival.encoding,
+                };
+                match offer_packet(&source, packet, slot_key, slot, peer) {
+                    Ok(Offered::Queued) => queued = true,
+                    Ok(Offered::Held) => {}
+                    Ok(Offered::Begun(from)) => {
+                        (queued, awaited) = (true, None);
+                        let later = &arrivals[index + 1..];
+                        catch_up(&source, from, later, slot_key, slot, peer, counters);
                     }
-                    if !peer.touched {
-                        peer.touched = true;
-                        touched.push(slot.peer);
+                    Err(reason) => {
+                        if reason == DropReason::AwaitingKeyframe {
+                            awaited = Some(arrival.encoding);
+                        }
+                        counters.drop(reason);
                     }
                 }
-                Err(reason) => {
-                    keyframe_wanted |= reason == DropReason::AwaitingKeyframe;
-                    counters.drop(reason);
-                }
+            }
+            if let Some(wanted) = awaited.and_then(|encoding| is_awaited.get_mut(encoding)) {
+                *wanted = true;
+            }
+            if queued && !peer.touched {
+                peer.touched = true;
+                touched.push(peer_key);
             }
         }
-        for worker in route.exports_of(arrival.encoding) {
-            let encoding = arrival.encoding as u8;
-            let outbox = outboxes.get_mut(worker.index());
-            let taken = outbox.is_some_and(|outbox| {
-                outbox.push_packet(track.id(), encoding, packet.meta, packet.bytes)
-            });
-            if !taken {
-                counters.drop(DropReason::PipeFull);
-            }
-        }
-        if keyframe_wanted {
-            self.want_keyframe(now, track_key, arrival.encoding);
-        }
+        is_awaited
     }
 
     /// Tells everyone who shows the track that a number will not come: it was only padding.
     pub(super) fn fan_out_skip(&mut self, track_key: TrackKey, encoding: usize, sequence: SeqNo) {
+        // Whether a gap can be closed up depends on what was sent before.
+        self.decide();
         let Some(source) = self
             .tracks
             .get(track_key)
@@ -133,6 +180,7 @@ impl Engine {
         if !arrival.new_layer {
             return;
         }
+        self.decide();
         let Some(track) = self.tracks.get_mut(track_key) else {
             return;
         };
@@ -161,6 +209,17 @@ pub(super) struct Arrived<'a> {
     pub(super) encoding: usize,
 }
 
+/// What a slot has done with a packet that it did not refuse.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Offered {
+    /// The packet goes out.
+    Queued,
+    /// Nothing goes out yet.
+    Held,
+    /// The slot begins; what the cache has from this number on goes out next.
+    Begun(SeqNo),
+}
+
 /// Lets one slot decide about one packet, and queues it if it is forwarded.
 #[inline]
 pub(super) fn offer_packet(
@@ -169,7 +228,7 @@ pub(super) fn offer_packet(
     slot_key: SlotKey,
     slot: &mut Slot,
     peer: &mut Peer,
-) -> Result<Decision, DropReason> {
+) -> Result<Offered, DropReason> {
     if peer.srtp.is_none() {
         return Err(DropReason::NotConnected);
     }
@@ -185,10 +244,14 @@ pub(super) fn offer_packet(
     }
     let decision = slot
         .forwarder
-        .forward(source.now, source.track, source.encoding, meta)?;
-    let (Decision::Forward(numbers) | Decision::Join(numbers)) = decision else {
-        return Ok(decision);
+        .decide(source.now, source.track, source.encoding, meta)?;
+    let offered = match decision {
+        Decision::Forward => Offered::Queued,
+        Decision::Join => Offered::Begun(meta.sequence.next()),
+        Decision::Hold => return Ok(Offered::Held),
+        Decision::Switch(first) => return Ok(Offered::Begun(first)),
     };
+    let numbers = slot.forwarder.number(source.now, meta)?;
     let sent = Sent {
         track: source.track_key,
         encoding: source.encoding as u8,
@@ -199,17 +262,18 @@ pub(super) fn offer_packet(
     let pending = Pending::new(slot_key, sent, false, packet);
     let queued = peer.downlink.queue(pending);
     if queued {
-        Ok(decision)
+        Ok(offered)
     } else {
         Err(DropReason::DownlinkFull)
     }
 }
 
 /// A slot begins with a packet that came before this one: a keyframe that has become complete, or one that
-/// was repaired and what had overtaken it. All of it follows from the cache.
+/// was repaired and what had overtaken it. All of it follows from the cache, but for what has its turn `later`.
 fn catch_up(
     source: &Arrived<'_>,
     from: SeqNo,
+    later: &[Arrival],
     slot_key: SlotKey,
     slot: &mut Slot,
     peer: &mut Peer,
@@ -223,6 +287,11 @@ fn catch_up(
     let behind = highest.map_or(0, |highest| highest.distance_from(from) + 1);
     for offset in 0..behind.min(MAX_CATCH_UP) {
         let sequence = from.wrapping_add(offset);
+        let is_same =
+            |arrival: &Arrival| arrival.encoding == source.encoding && arrival.sequence == sequence;
+        if later.iter().any(is_same) {
+            continue;
+        }
         if let Some(packet) = source.track.packet(source.encoding, sequence)
             && let Err(reason) = offer_packet(source, &packet, slot_key, slot, peer)
         {

@@ -13,6 +13,7 @@ use crate::key::TrackKey;
 impl Engine {
     /// Takes the packets and requests that another worker sent.
     pub fn handle_pipe(&mut self, now: Instant, from: WorkerId, batch: &PipeBatch) {
+        self.decide();
         self.now = now;
         for (track, encoding, piped) in batch.iter() {
             // A track that was unpublished while the batch was under way is nobody's fault.
@@ -56,6 +57,7 @@ impl Engine {
         encoding: usize,
         notice: Notice,
     ) {
+        self.decide();
         match notice {
             Notice::Skip {
                 continuity,

@@ -4,11 +4,11 @@
 //! recv → demux → decrypt → track → fan-out → rewrite → encrypt → batch send
 //! ```
 //!
-//! The worker receives and sends; the six steps between are called from here, in order. The first four and
-//! the decision of every slot happen when a datagram arrives ([`Engine::receive_rtp`]); rewriting and
-//! encryption at the end of the turn ([`Engine::write_pending`]), so that all that one subscriber
-//! gets in a turn lies together and leaves as few GSO messages. Between the two a packet waits as its
-//! number in the cache, not as bytes.
+//! The worker receives and sends; the six steps between are called from here, in order. The first four happen
+//! when a datagram arrives ([`Engine::receive_rtp`]). The slots decide when the last packet of a burst is there
+//! ([`Engine::decide`]); rewriting and encryption come at the end of the turn ([`Engine::write_pending`]), so
+//! that all that one subscriber gets in a turn lies together and leaves as few GSO messages. Meanwhile a packet
+//! waits as its number in the cache, not as bytes.
 
 use std::time::Instant;
 
@@ -28,7 +28,7 @@ use crate::subscribe::downlink::{Downlink, Pending};
 use crate::subscribe::rewrite::{self, Departure, Writing};
 
 impl Engine {
-    /// Takes an SRTP packet through to the decisions of the slots.
+    /// Takes an SRTP packet as far as the cache, and to the slots that are to decide about it.
     pub(super) fn receive_rtp(&mut self, now: Instant, path: Path, packet: &mut [u8]) {
         if let Err(reason) = self.forward_rtp(now, path, packet) {
             self.counters.drop(reason);

@@ -47,10 +47,10 @@ pub(crate) struct Numbers {
 /// What becomes of a packet that is not dropped.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) enum Decision {
-    /// It goes out.
-    Forward(Numbers),
-    /// It goes out and the slot begins with it. What followed it already, and is in the cache, goes out next.
-    Join(Numbers),
+    /// It is to be [numbered](Forwarder::number), and goes out.
+    Forward,
+    /// The same, and the slot begins with it. What followed it already, and is in the cache, goes out next.
+    Join,
     /// It stays in the cache: a keyframe of the target is arriving.
     Hold,
     /// The keyframe is complete: the packet with this number is to be offered again, the slot begins with it.
@@ -136,7 +136,7 @@ impl Forwarder {
     /// # Errors
     /// The packet is not forwarded, for this reason.
     #[inline]
-    pub(crate) fn forward(
+    pub(crate) fn decide(
         &mut self,
         now: Instant,
         track: &Track,
@@ -148,8 +148,21 @@ impl Forwarder {
             continuity: meta.continuity,
         };
         if self.current == Some(source) {
-            return Ok(Decision::Forward(self.number(now, meta)?));
+            return Ok(Decision::Forward);
         }
+        self.consider(now, track, source, meta)
+    }
+
+    /// Decides about a packet of what is not flowing.
+    #[inline(never)]
+    fn consider(
+        &mut self,
+        now: Instant,
+        track: &Track,
+        source: Source,
+        meta: &PacketMeta,
+    ) -> Result<Decision, DropReason> {
+        let encoding = source.encoding;
         if self.target != Some(encoding) {
             return Err(DropReason::OtherEncoding);
         }
@@ -170,7 +183,7 @@ impl Forwarder {
             return Err(DropReason::AwaitingKeyframe);
         }
         self.join(began, source, meta, track);
-        Ok(Decision::Join(self.number(now, meta)?))
+        Ok(Decision::Join)
     }
 
     /// The slot, which shows nothing, begins with the keyframe whose first packet this is. It and all that
@@ -268,8 +281,18 @@ impl Forwarder {
         }
     }
 
-    #[inline]
-    fn number(&mut self, now: Instant, meta: &PacketMeta) -> Result<Numbers, DropReason> {
+    /// The numbers of a packet that [`decide`](Self::decide) lets out.
+    ///
+    /// # Errors
+    /// Its place was given to another, or is forgotten.
+    // Numbers that were handed over in memory would be read in other pieces than they were written in. That waits
+    // for all earlier stores, and those of the slot before go to memory that is not cached.
+    #[inline(always)]
+    pub(crate) fn number(
+        &mut self,
+        now: Instant,
+        meta: &PacketMeta,
+    ) -> Result<Numbers, DropReason> {
         let (sequence, timestamp) = self
             .translator
             .translate(now, meta.sequence, meta.header.timestamp())

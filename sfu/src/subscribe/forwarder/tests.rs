@@ -33,13 +33,13 @@ impl Scene {
         keyframe: bool,
     ) -> Result<u16, DropReason> {
         match self.part(encoding, sequence, u32::from(sequence), keyframe, true)? {
-            Decision::Forward(numbers) | Decision::Join(numbers) => Ok(numbers.sequence),
+            (_, Some(number)) => Ok(number),
             // Offered again, as the fan-out does.
-            Decision::Switch(first) => match self.offer(encoding, first)? {
-                Decision::Join(numbers) => Ok(numbers.sequence),
+            (Decision::Switch(first), None) => match self.offer(encoding, first)? {
+                (Decision::Join, Some(number)) => Ok(number),
                 other => panic!("a complete keyframe was not joined: {other:?}"),
             },
-            Decision::Hold => panic!("a frame of one packet was held"),
+            (_, None) => panic!("a frame of one packet was held"),
         }
     }
 
@@ -51,7 +51,7 @@ impl Scene {
         frame: u32,
         keyframe: bool,
         marker: bool,
-    ) -> Result<Decision, DropReason> {
+    ) -> Result<(Decision, Option<u16>), DropReason> {
         self.now += Duration::from_millis(33);
         let (_, mut packet) = Sample {
             ssrc: 10 + encoding as u32,
@@ -76,10 +76,23 @@ impl Scene {
         self.offer(encoding, arrival.sequence)
     }
 
-    fn offer(&mut self, encoding: usize, sequence: SeqNo) -> Result<Decision, DropReason> {
+    /// What the slot decides, and the number that it gives the packet if it goes out.
+    fn offer(
+        &mut self,
+        encoding: usize,
+        sequence: SeqNo,
+    ) -> Result<(Decision, Option<u16>), DropReason> {
         let cached = self.track.packet(encoding, sequence).expect("it is cached");
-        self.forwarder
-            .forward(self.now, &self.track, encoding, cached.meta)
+        let decision = self
+            .forwarder
+            .decide(self.now, &self.track, encoding, cached.meta)?;
+        let number = match decision {
+            Decision::Forward | Decision::Join => {
+                Some(self.forwarder.number(self.now, cached.meta)?.sequence)
+            }
+            Decision::Hold | Decision::Switch(_) => None,
+        };
+        Ok((decision, number))
     }
 }
 
@@ -115,22 +128,33 @@ fn the_old_layer_goes_on_until_the_keyframe_is_there_to_its_last_packet() {
     assert_eq!(scene.packet(0, 10, true), Ok(100));
     scene.forwarder.set_target(Some(1));
     // The keyframe of the other layer is frame 50: packets 50, 51 (lost at first) and 52.
-    assert_eq!(scene.part(1, 50, 50, true, false), Ok(Decision::Hold));
+    assert_eq!(
+        scene.part(1, 50, 50, true, false),
+        Ok((Decision::Hold, None))
+    );
     assert_eq!(scene.packet(0, 11, false), Ok(101));
-    assert_eq!(scene.part(1, 52, 50, false, true), Ok(Decision::Hold));
-    assert_eq!(scene.part(1, 53, 51, false, true), Ok(Decision::Hold));
+    assert_eq!(
+        scene.part(1, 52, 50, false, true),
+        Ok((Decision::Hold, None))
+    );
+    assert_eq!(
+        scene.part(1, 53, 51, false, true),
+        Ok((Decision::Hold, None))
+    );
     assert_eq!(scene.packet(0, 12, false), Ok(102));
     let first = SeqNo::new((1 << 16) + 50);
     assert_eq!(
         scene.part(1, 51, 50, false, false),
-        Ok(Decision::Switch(first))
+        Ok((Decision::Switch(first), None))
     );
     for (offset, expected) in [(0, 103), (1, 104), (2, 105), (3, 106)] {
         let decision = scene.offer(1, first.wrapping_add(offset));
-        let (Ok(Decision::Join(numbers)) | Ok(Decision::Forward(numbers))) = decision else {
-            panic!("packet {offset} of the keyframe: {decision:?}");
-        };
-        assert_eq!(numbers.sequence, expected);
+        let number = decision.map(|(_, number)| number);
+        assert_eq!(
+            number,
+            Ok(Some(expected)),
+            "packet {offset} of the keyframe"
+        );
     }
     assert_eq!(scene.packet(0, 13, false), Err(DropReason::OtherEncoding));
 }
@@ -140,7 +164,10 @@ fn a_keyframe_that_never_becomes_complete_is_given_up() {
     let mut scene = Scene::new(0);
     assert_eq!(scene.packet(0, 10, true), Ok(100));
     scene.forwarder.set_target(Some(1));
-    assert_eq!(scene.part(1, 50, 50, true, false), Ok(Decision::Hold));
+    assert_eq!(
+        scene.part(1, 50, 50, true, false),
+        Ok((Decision::Hold, None))
+    );
     scene.now += Duration::from_secs(1);
     let later = scene.part(1, 60, 60, false, true);
     assert_eq!(later, Err(DropReason::AwaitingKeyframe));
