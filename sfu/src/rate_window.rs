@@ -1,5 +1,6 @@
 //! The bitrate of a stream over the last second, for allocation, statistics and budgets.
 
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use sfu_rtp::Bitrate;
@@ -47,6 +48,13 @@ impl RateWindow {
             *bucket = bucket.saturating_add(bytes);
             self.sum += u64::from(*bucket - before);
         }
+    }
+
+    /// Has the processor fetch what [`add`](Self::add) will write.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        black_box(self.sum);
+        black_box(self.buckets.get(self.head).copied());
     }
 
     /// The mean rate over the last second.

@@ -92,7 +92,17 @@ impl Engine {
             .iter()
             .map(|arrival| track.packet(arrival.encoding, arrival.sequence))
             .collect();
-        for &slot_key in &route.slots {
+        for (place, &slot_key) in route.slots.iter().enumerate() {
+            // What comes next is fetched while this one decides: first the slot, then what it points to.
+            if let Some(slot) = route.slots.get(place + 2).and_then(|&key| slots.get(key)) {
+                slot.prefetch();
+            }
+            if let Some(slot) = route.slots.get(place + 1).and_then(|&key| slots.get(key)) {
+                slot.prefetch_history();
+                if let Some(peer) = peers.get(slot.peer) {
+                    peer.prefetch();
+                }
+            }
             let Some(slot) = slots.get_mut(slot_key) else {
                 continue;
             };

@@ -135,6 +135,7 @@ impl Engine {
             time: AbsSendTime::from_ntp(self.config.clock.ntp(self.now)),
         };
         while let Some(&peer_key) = self.touched.last() {
+            self.prefetch_touched();
             if let Some(peer) = self.peers.get_mut(peer_key) {
                 let slots = &self.slots;
                 let is_sound = |key| {
@@ -175,6 +176,25 @@ impl Engine {
             self.touched.pop();
         }
         false
+    }
+
+    /// Has the processor fetch the peers that are written for next: first the peer, then what it points to.
+    #[inline]
+    fn prefetch_touched(&self) {
+        let mut next = self.touched.iter().rev().skip(1);
+        if let Some(peer) = next.next().and_then(|&key| self.peers.get(key)) {
+            peer.prefetch_sending();
+            if let Some(slot) = peer
+                .downlink
+                .next()
+                .and_then(|next| self.slots.get(next.slot))
+            {
+                slot.prefetch();
+            }
+        }
+        if let Some(peer) = next.next().and_then(|&key| self.peers.get(key)) {
+            peer.prefetch();
+        }
     }
 }
 
@@ -245,7 +265,10 @@ fn write_packet(
     if room > MAX_DATAGRAM_BYTES {
         return Err(DropReason::TooLarge.into());
     }
-    let run = batch.open_run(path);
+    let run = match pending.pad_to {
+        0 => None,
+        _ => batch.open_run(path),
+    };
     let padded = (room + rewrite::MAX_PADDING).min(MAX_DATAGRAM_BYTES);
     let space = batch.space(padded).ok_or(Unwritten::BatchFull)?;
     let types = slot

@@ -2,6 +2,7 @@
 //!
 //! The parts do not know each other; the engine's steps take what they need of them.
 
+use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -84,6 +85,22 @@ impl Peer {
             due: Due::default(),
             touched: false,
         }
+    }
+
+    /// Has the processor fetch what is looked at for each packet.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        black_box(self.srtp.is_some());
+        black_box(self.touched);
+        self.downlink.prefetch();
+    }
+
+    /// Has the processor fetch what writing needs. `self` itself is best there already.
+    #[inline]
+    pub(super) fn prefetch_sending(&self) {
+        black_box(self.ice.selected().is_some());
+        black_box(self.srtp.as_ref().map(|srtp| srtp.send.rtp_overhead()));
+        self.downlink.prefetch_sending();
     }
 
     /// Expects the handshake: the peer can be reached from now on.

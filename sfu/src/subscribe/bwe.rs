@@ -14,6 +14,7 @@ mod history;
 mod loss;
 mod probe;
 
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 use sfu_rtp::Bitrate;
@@ -108,7 +109,12 @@ impl Estimator {
     /// What the path was seen not to exceed; `None` while nothing has shown that it has a limit at all. Beyond
     /// the estimate as it is at first a path may well carry all.
     pub(crate) fn limit(&self) -> Option<Bitrate> {
-        self.estimate().filter(|_| self.is_limited)
+        // Asked for every peer in every turn, and most paths show no limit.
+        if self.is_limited {
+            self.estimate()
+        } else {
+            None
+        }
     }
 
     /// What could be sent if it fitted: how far to probe.
@@ -125,6 +131,16 @@ impl Estimator {
     #[inline]
     pub(crate) fn next_number(&self) -> u16 {
         self.history.next()
+    }
+
+    /// Has the processor fetch what the next turn will need.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        black_box(self.is_limited);
+        black_box(self.hearing.answered);
+        self.prober.prefetch();
+        self.sending.prefetch();
+        self.history.prefetch();
     }
 
     /// The packet with the next number leaves; `bytes` is its length on the wire.

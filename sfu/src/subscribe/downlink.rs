@@ -1,5 +1,6 @@
 //! What one peer is sent: its slots, and the packets of this turn that wait to be written.
 
+use std::hint::black_box;
 use std::time::Instant;
 
 use sfu_rtp::extension::TransportSequence;
@@ -214,6 +215,22 @@ impl Downlink {
             .iter()
             .find(|slot| slot.ssrc == ssrc || slot.rtx_ssrc == Some(ssrc))
             .map(|slot| slot.key)
+    }
+
+    /// Has the processor fetch what queueing needs.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        black_box(self.pending.len());
+        black_box(self.pacer.is_waiting());
+        black_box(self.paced);
+    }
+
+    /// Has the processor fetch what writing needs. `self` itself is best there already.
+    #[inline]
+    pub(crate) fn prefetch_sending(&self) {
+        if let Some(estimator) = &self.estimator {
+            estimator.prefetch();
+        }
     }
 
     /// Queues a packet to be written in this turn. `false`: there are too many.

@@ -121,6 +121,12 @@ impl Forwarder {
         self.target
     }
 
+    /// The number that comes next if nothing is lost.
+    #[inline]
+    pub(crate) fn next_sequence(&self) -> u16 {
+        self.translator.next_sequence()
+    }
+
     /// The encoding that is flowing.
     pub(crate) fn current(&self) -> Option<usize> {
         self.current.map(|source| source.encoding)

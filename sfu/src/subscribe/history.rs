@@ -1,6 +1,7 @@
 //! What a slot has sent, by outgoing sequence number, without the bytes: those stay in the publisher's
 //! cache. It answers a NACK with "that was this packet of this source".
 
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
 /// The history of one outgoing stream; `T` says what a packet was.
@@ -28,6 +29,12 @@ impl<T: Copy> History<T> {
         }
     }
 
+    /// Whether nothing was ever sent.
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
     /// Remembers a packet in place of the one that is as many numbers back as there is room for.
     #[inline]
     pub(crate) fn push(&mut self, now: Instant, sequence: u16, packet: T) {
@@ -46,6 +53,17 @@ impl<T: Copy> History<T> {
             resends: 0,
             packet,
         });
+    }
+
+    /// Has the processor fetch the places of the next few packets, from this number on.
+    #[inline]
+    pub(crate) fn prefetch(&self, sequence: u16) {
+        if !self.entries.is_empty() {
+            for ahead in 0..PREFETCHED {
+                let index = self.index(sequence.wrapping_add(ahead));
+                black_box(self.entries[index].is_some());
+            }
+        }
     }
 
     /// The packet that was sent under this number, if it is remembered.
@@ -89,6 +107,9 @@ const REACH: Duration = Duration::from_secs(1);
 
 /// A quarter of the smallest history; a power of two.
 const JUDGED_AT_ONCE: u16 = 16;
+
+/// As many as a frame of 1.4 Mbit/s has.
+const PREFETCHED: u16 = 5;
 
 /// One second of sound.
 const MIN_ENTRIES: usize = 64;

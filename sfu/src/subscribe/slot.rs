@@ -1,5 +1,7 @@
 //! A slot: one recvonly transceiver of a client, a fixed outgoing stream for the life of its connection.
 
+use std::hint::black_box;
+
 use arrayvec::ArrayVec;
 use sfu_rtp::{ExtensionKind, ExtensionMap, Mid, PayloadType, RtpTime, SeqNo, Ssrc};
 
@@ -87,6 +89,22 @@ impl Slot {
             statistics: SenderStatistics::new(),
             mid_acknowledged: false,
         }
+    }
+
+    /// Has the processor fetch what the next decisions will need. `self` itself is best there already.
+    #[inline]
+    pub(crate) fn prefetch_history(&self) {
+        self.history.prefetch(self.forwarder.next_sequence());
+    }
+
+    /// Has the processor fetch the slot itself.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        black_box(self.forwarder.current());
+        black_box(self.forwarder.next_sequence());
+        black_box(self.payload_types.len());
+        black_box(self.history.is_empty());
+        black_box(self.media.ssrc);
     }
 
     /// Takes over codecs and extensions that were negotiated anew.

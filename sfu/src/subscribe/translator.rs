@@ -55,6 +55,12 @@ impl Translator {
         }
     }
 
+    /// The number that comes next if nothing is lost.
+    #[inline]
+    pub(crate) fn next_sequence(&self) -> u16 {
+        self.highest.next().wire()
+    }
+
     /// A new source begins at `sequence`, which is translated to the number after the highest so far. Its
     /// first packet arrived at `arrival`, and its timestamps lie as far from the last one sent as that is
     /// from the time it was sent, at least one tick after it unless it arrived before.

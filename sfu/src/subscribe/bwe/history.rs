@@ -1,5 +1,7 @@
 //! What was sent under which transport-wide number, until a report says what became of it.
 
+use std::hint::black_box;
+
 /// A ring of the packets that were sent last; grows with the rate.
 #[derive(Debug)]
 pub(super) struct SentHistory {
@@ -56,6 +58,14 @@ impl SentHistory {
     /// The number of the next packet.
     pub(super) const fn next(&self) -> u16 {
         self.next
+    }
+
+    /// Has the processor fetch the place of the next packet.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        if let Some(sent) = self.ring.get(self.place(self.next)) {
+            black_box(sent.bytes);
+        }
     }
 
     /// Notes that the packet with the next number was sent.

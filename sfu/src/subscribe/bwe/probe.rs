@@ -4,6 +4,8 @@
 //! A train is padding on the RTX stream, and whatever media leaves meanwhile counts for it. When to probe
 //! follows libwebrtc's `ProbeController`, how a train is judged its `ProbeBitrateEstimator`.
 
+use std::hint::black_box;
+
 /// Plans, measures and judges probes; one at a time.
 #[derive(Debug)]
 pub(super) struct Prober {
@@ -85,6 +87,12 @@ impl Prober {
             #[cfg(test)]
             sent: 0,
         }
+    }
+
+    /// Has the processor fetch what a packet that leaves is held against.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        black_box(self.id);
     }
 
     /// How many trains have begun.
