@@ -24,6 +24,8 @@ pub struct Counters {
     pub keyframe_requests_sent: u64,
     /// Slots that began with pictures from the cache, for which no publisher had to be asked.
     pub cached_starts: u64,
+    /// Frames of sound that were lost on the way from a publisher and that a later packet brought back (RFC 2198).
+    pub audio_recovered: u64,
     /// Data-channel messages that a receiver's buffer had no room for.
     pub data_messages_dropped: u64,
     /// Handshakes completed.
@@ -42,6 +44,7 @@ impl Default for Counters {
             keyframe_requests_received: 0,
             keyframe_requests_sent: 0,
             cached_starts: 0,
+            audio_recovered: 0,
             data_messages_dropped: 0,
             handshakes_completed: 0,
             drops: [0; DropReason::COUNT],

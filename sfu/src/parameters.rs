@@ -177,8 +177,19 @@ pub struct NegotiatedCodec {
     pub payload_type: PayloadType,
     /// The payload type of its retransmissions (RFC 4588), if they were negotiated.
     pub rtx: Option<PayloadType>,
+    /// The payload type of its frames with earlier ones repeated (RFC 2198), if that was negotiated: of Opus
+    /// only.
+    pub red: Option<PayloadType>,
     /// The feedback that was negotiated for it.
     pub feedback: Feedback,
+}
+
+impl NegotiatedCodec {
+    /// Whether a packet with this payload type holds it, in whatever form.
+    pub fn has(&self, payload_type: PayloadType) -> bool {
+        let ours = [Some(self.payload_type), self.rtx, self.red];
+        ours.contains(&Some(payload_type))
+    }
 }
 
 /// The `a=rtcp-fb` values (RFC 4585 §4.2) that both sides agreed on.

@@ -12,6 +12,7 @@ pub(crate) mod packet;
 pub(crate) mod picture;
 pub(crate) mod picture_group;
 pub(crate) mod receiver_statistics;
+pub(crate) mod redundancy;
 #[cfg(test)]
 pub(crate) mod samples;
 pub(crate) mod sender_clock;

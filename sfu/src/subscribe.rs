@@ -8,6 +8,7 @@ pub(crate) mod downlink;
 pub(crate) mod forwarder;
 pub(crate) mod history;
 pub(crate) mod pacer;
+pub(crate) mod redundancy;
 pub(crate) mod retransmit;
 pub(crate) mod rewrite;
 pub(crate) mod sender_statistics;

@@ -216,8 +216,24 @@ export class MediaLink {
     const init = { direction: 'sendonly' };
     if (source === 'camera') init.sendEncodings = cameraEncodings(track);
     if (source === 'screen') init.sendEncodings = screenEncodings();
-    return this.#connection.addTransceiver(track ?? kind, init);
+    const transceiver = this.#connection.addTransceiver(track ?? kind, init);
+    if (source === 'microphone') preferRedundancy(transceiver);
+    return transceiver;
   }
+}
+
+/**
+ * Sends each frame of speech once more with the next one (RFC 2198), where the browser can: what is lost on the way to
+ * the server is whole again for everybody. The server decides by itself who gets it twice.
+ *
+ * @param {RTCRtpTransceiver} transceiver
+ */
+function preferRedundancy(transceiver) {
+  const codecs = RTCRtpSender.getCapabilities?.('audio')?.codecs ?? [];
+  const isRedundant = (/** @type {{mimeType: string}} */ { mimeType }) => mimeType.toLowerCase() === 'audio/red';
+  if (!codecs.some(isRedundant)) return;
+  const others = codecs.filter((codec) => !isRedundant(codec));
+  transceiver.setCodecPreferences([...codecs.filter(isRedundant), ...others]);
 }
 
 /**

@@ -1,7 +1,7 @@
-//! Redundant audio (RFC 2198): earlier frames repeated ahead of the newest one. Read only; a
-//! receiver that cannot take it is sent the primary block.
+//! Redundant audio (RFC 2198): earlier frames repeated ahead of the newest one. A receiver that
+//! cannot take it is sent the primary block.
 
-use crate::PayloadType;
+use crate::{PayloadType, RtpError};
 
 /// One block of a redundant payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +82,63 @@ impl<'a> Iterator for Blocks<'a> {
     }
 }
 
+/// Length of the payload that [`write`] makes of these.
+pub fn len_with(redundant: &[Block<'_>], primary: &[u8]) -> usize {
+    let blocks = redundant
+        .iter()
+        .map(|block| BLOCK_HEAD_LEN + block.data.len());
+    blocks.sum::<usize>() + PRIMARY_HEAD_LEN + primary.len()
+}
+
+/// Writes a redundant payload to the start of `out`: earlier blocks, the oldest first, and the
+/// primary one. Returns its length.
+///
+/// # Errors
+/// [`RtpError::BufferTooShort`] if `out` is. Blocks must keep to [`MAX_OFFSET`] and
+/// [`MAX_BLOCK_LEN`]: what is more is cut off.
+pub fn write(
+    redundant: &[Block<'_>],
+    primary_type: PayloadType,
+    primary: &[u8],
+    out: &mut [u8],
+) -> Result<usize, RtpError> {
+    let (needed, available) = (len_with(redundant, primary), out.len());
+    let mut rest = out
+        .get_mut(..needed)
+        .ok_or(RtpError::BufferTooShort { needed, available })?;
+    for block in redundant {
+        let offset = u32::from(block.timestamp_offset & MAX_OFFSET);
+        let len = block.data.len().min(MAX_BLOCK_LEN) as u32;
+        let head = u32::from(FOLLOW_BIT | block.payload_type.get()) << 24 | offset << 10 | len;
+        rest = put(rest, &head.to_be_bytes());
+    }
+    rest = put(rest, &[primary_type.get()]);
+    for block in redundant {
+        rest = put(rest, block.data.get(..MAX_BLOCK_LEN).unwrap_or(block.data));
+    }
+    put(rest, primary);
+    Ok(needed)
+}
+
+/// Copies `bytes` to the start of `out`, which has room for them, and gives what is left.
+fn put<'a>(out: &'a mut [u8], bytes: &[u8]) -> &'a mut [u8] {
+    let (target, rest) = out.split_at_mut(bytes.len().min(out.len()));
+    target.copy_from_slice(&bytes[..target.len()]);
+    rest
+}
+
+/// The most ticks that a block's timestamp can be before the packet's: 14 bits, at 48 kHz 341 ms.
+pub const MAX_OFFSET: u16 = 0x3fff;
+
+/// The most bytes that a redundant block can have: 10 bits.
+pub const MAX_BLOCK_LEN: usize = 0x03ff;
+
+/// Length of what [`write`] puts in front of each redundant block.
+pub const BLOCK_HEAD_LEN: usize = 4;
+
+/// Length of what [`write`] puts in front of the primary block.
+pub const PRIMARY_HEAD_LEN: usize = 1;
+
 /// Chromium sends two redundant blocks at most by default and nine if told to; the rest is room.
 pub const MAX_BLOCKS: usize = 16;
 
@@ -128,6 +185,38 @@ mod tests {
                 last,
                 "{name}"
             );
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let payload_type = |value| PayloadType::new(value).expect("seven bits");
+        let block = |timestamp_offset, data| Block {
+            payload_type: payload_type(111),
+            timestamp_offset,
+            data,
+        };
+        let long = [7; MAX_BLOCK_LEN];
+        let cases: &[&[Block<'_>]] = &[
+            &[],
+            &[block(960, &[1, 2, 3])],
+            &[block(1_920, &[]), block(960, &[9])],
+            &[block(MAX_OFFSET, &long), block(1, &long)],
+        ];
+        for redundant in cases {
+            let mut out = [0xee; 2_100];
+            let len = write(redundant, payload_type(63), &[4, 5], &mut out).expect("room");
+            assert_eq!(len, len_with(redundant, &[4, 5]));
+            let mut expected = redundant.to_vec();
+            expected.push(Block {
+                payload_type: payload_type(63),
+                timestamp_offset: 0,
+                data: &[4, 5],
+            });
+            let found: Vec<_> = blocks(&out[..len]).expect("just written").collect();
+            assert_eq!(found, expected);
+            assert_eq!(out[len], 0xee, "nothing is written behind it");
+            assert!(write(redundant, payload_type(63), &[4, 5], &mut out[..len - 1]).is_err());
         }
     }
 

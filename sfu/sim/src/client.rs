@@ -116,7 +116,8 @@ impl Client {
                 publisher: number,
                 source: index as u8,
             };
-            let sender = Sender::new(mid.clone(), label, source, person.dialect, &mut rng);
+            let mut sender = Sender::new(mid.clone(), label, source, person.dialect, &mut rng);
+            sender.set_redundancy(person.redundancy.unwrap_or_default());
             lines.push(OfferedLine {
                 mid,
                 kind: source.media_kind(),
@@ -190,6 +191,7 @@ impl Client {
             ice: &self.credentials,
             fingerprint: self.announced.fingerprint(),
             dialect: self.person.dialect,
+            redundancy: self.person.redundancy,
             lines: &self.lines,
             version: self.offers,
         };

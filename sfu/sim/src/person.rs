@@ -19,6 +19,8 @@ pub struct Person {
     pub protection: Protection,
     /// What it tells of how packets reach it.
     pub path_feedback: PathFeedback,
+    /// Whether it offers redundancy for sound (RFC 2198), and how many earlier frames it sends with each.
+    pub redundancy: Option<usize>,
     /// Whether it takes part with the library's peer connection instead of a synthetic client.
     pub library: bool,
     /// Whether its offer names the fingerprint of another certificate than its own.
@@ -90,6 +92,7 @@ impl Person {
             dialect: Dialect::Chromium,
             protection: Protection::Both,
             path_feedback: PathFeedback::Transport,
+            redundancy: None,
             library: false,
             lies_about_certificate: false,
             sources: Vec::new(),
@@ -230,6 +233,15 @@ impl Person {
     pub fn with_library(self) -> Self {
         Self {
             library: true,
+            ..self
+        }
+    }
+
+    /// This, taking sound with redundancy, and sending it with so many earlier frames in each packet.
+    #[must_use]
+    pub fn redundant(self, frames: usize) -> Self {
+        Self {
+            redundancy: Some(frames),
             ..self
         }
     }

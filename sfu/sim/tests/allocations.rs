@@ -59,12 +59,13 @@ fn the_packet_path_allocates_nothing_once_warm() {
         let publisher = Person::nobody()
             .microphone()
             .simulcast(&[100_000, 400_000, 1_200_000]);
-        world.join(publisher.link(link()));
+        world.join(publisher.link(link()).redundant(1));
         for number in 0..VIEWERS {
             let viewer = Person::viewer().link(link());
             world.join(match number % 4 {
                 0 => viewer.firefox(),
                 1 => viewer.sha1_only(),
+                2 => viewer.redundant(0),
                 _ => viewer,
             });
         }

@@ -95,3 +95,90 @@ fn what_is_lost_on_the_way_to_the_server_is_asked_for_once_and_shown_to_all() {
     assert!(asked > 0.9, "the requests arrive");
     world.finish();
 }
+
+/// The share of the frames captured until `patience` ago that were there within `patience` of their capture.
+fn in_time(world: &World, watch: &Watch, rate: u32, length: Duration, patience: Duration) -> f64 {
+    let until = world.now() - patience;
+    let span = until - length..until;
+    let shown = watch
+        .all()
+        .filter(|(captured, shown)| span.contains(captured) && *shown - *captured <= patience);
+    shown.count() as f64 / (length.as_secs_f64() * f64::from(rate))
+}
+
+#[test]
+fn at_ten_percent_loss_both_ways_pictures_are_repaired_and_sound_is_repeated_in_time() {
+    for seed in 0..6 {
+        let mut world = World::new(seed);
+        let link = Link::delayed(25 * MS).losing(0.1);
+        let talker = || Person::talker().link(link).redundant(2);
+        let (alice, bob) = (world.join(talker()), world.join(talker().firefox()));
+        world.run_for(35 * SECOND);
+        for (viewer, publisher) in [(alice, bob), (bob, alice)] {
+            let (camera, microphone) = (
+                world.camera(viewer, publisher),
+                world.microphone(viewer, publisher),
+            );
+            // A repair on each of two links takes a round trip of 50 ms, and may be lost too.
+            let pictures = in_time(&world, &camera, 30, 25 * SECOND, 400 * MS);
+            assert!(pictures >= 0.995, "seed {seed}: {pictures} of the frames");
+            // Two frames of 20 ms on each way, and the way.
+            let sound = in_time(&world, &microphone, 50, 25 * SECOND, 150 * MS);
+            assert!(sound >= 0.995, "seed {seed}: {sound} of the sound");
+        }
+        world.finish();
+    }
+}
+
+#[test]
+fn sound_is_repeated_for_those_who_lose_it_and_for_nobody_else() {
+    let mut world = World::new(1);
+    let alice = world.join(Person::talker().redundant(1));
+    let lossy = Link::delayed(25 * MS).losing(0.1);
+    let viewer = || Person::viewer().slots(1);
+    let well = world.join(viewer().redundant(0));
+    let unable = world.join(viewer().link(lossy));
+    let poor = world.join(viewer().link(lossy).redundant(0));
+    // While nothing is known of a path, sound goes on as it comes.
+    world.run_for(500 * MS);
+    assert!(repeated(&world, well) > 10);
+    world.run_for(20 * SECOND);
+    let before = [well, unable, poor].map(|id| repeated(&world, id));
+    world.run_for(10 * SECOND);
+    let [well_got, unable_got, poor_got] = [well, unable, poor].map(|id| repeated(&world, id));
+    assert_eq!(well_got, before[0], "nothing is lost there");
+    assert_eq!(unable_got, 0, "it has not agreed to it");
+    assert!(poor_got - before[2] > 700, "{}", poor_got - before[2]);
+    let heard = |id| world.microphone(id, alice).frames(world.last(9 * SECOND));
+    assert!((395..=440).contains(&heard(unable)), "{}", heard(unable));
+    assert!(heard(poor) >= 448, "{}", heard(poor));
+    // When the path is well again, it ends.
+    world.set_link(poor, Link::delayed(25 * MS));
+    world.run_for(20 * SECOND);
+    let before = repeated(&world, poor);
+    world.run_for(5 * SECOND);
+    assert_eq!(repeated(&world, poor), before);
+    world.finish();
+}
+
+#[test]
+fn what_a_publisher_repeats_helps_those_too_who_take_no_redundancy() {
+    for workers in [1, 2] {
+        let mut world = World::with_workers(3, workers);
+        let mut alice = Person::talker().redundant(1);
+        alice.uplink = Link::delayed(25 * MS).losing(0.1);
+        let alice = world.join(alice);
+        let bob = world.join(Person::viewer());
+        world.run_for(12 * SECOND);
+        let heard = world.microphone(bob, alice).frames(world.last(10 * SECOND));
+        assert!(heard >= 490, "{heard} of 500 frames");
+        assert!(world.counters(0).audio_recovered > 30);
+        world.finish();
+    }
+}
+
+/// How many earlier frames of sound have come to somebody with later ones.
+fn repeated(world: &World, id: PersonId) -> u64 {
+    let slots = world.oracle(id).slots().iter();
+    slots.map(|slot| slot.statistics.repeated).sum()
+}

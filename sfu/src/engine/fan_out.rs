@@ -24,6 +24,7 @@ use crate::publish::packet::CachedPacket;
 use crate::publish::track::{Arrival, Track};
 use crate::subscribe::downlink::Pending;
 use crate::subscribe::forwarder::Decision;
+use crate::subscribe::redundancy::Repeated;
 use crate::subscribe::slot::{Sent, Slot};
 
 impl Engine {
@@ -243,9 +244,9 @@ pub(super) fn offer_packet(
         return Err(DropReason::NotConnected);
     }
     let meta = packet.meta;
-    if slot.payload_types(meta.codec_index).is_none() {
-        return Err(DropReason::CodecNotNegotiated);
-    }
+    let types = slot
+        .payload_types(meta.codec_index)
+        .ok_or(DropReason::CodecNotNegotiated)?;
     if slot.kind == MediaKind::Video && peer.downlink.is_overdue(source.now, slot_key) {
         if slot.forwarder.current().is_some() {
             slot.forwarder.detach(slot.forwarder.target());
@@ -269,7 +270,15 @@ pub(super) fn offer_packet(
         numbers,
     };
     slot.history.push(source.now, numbers.sequence, sent);
-    let pending = Pending::new(slot_key, sent, false, packet);
+    let mut pending = Pending::new(slot_key, sent, false, packet);
+    if types.red.is_some() {
+        let origin = (source.track, source.encoding);
+        let payload_len = usize::from(pending.payload_len);
+        let redundancy = &peer.downlink.redundancy;
+        let (repeated, extra) =
+            Repeated::choose(redundancy, &slot.forwarder, origin, meta, payload_len);
+        pending = pending.repeating(repeated, extra);
+    }
     let queued = peer.downlink.queue(pending);
     if queued {
         Ok(offered)

@@ -20,6 +20,7 @@ use super::pipe::Notice;
 use crate::capture_clock::CaptureClock;
 use crate::drop_reason::DropReason;
 use crate::key::{PeerKey, SlotKey, TrackKey};
+use crate::parameters::MediaKind;
 use crate::publish::track::clock_rate_of;
 use crate::send_batch::Path;
 use crate::subscribe::downlink::Pending;
@@ -165,6 +166,9 @@ impl Engine {
             };
             if report.ssrc == slot.media.ssrc.get() {
                 slot.mid_acknowledged = true;
+                if slot.kind == MediaKind::Audio {
+                    peer.downlink.redundancy.on_report(report.fraction_lost);
+                }
                 if let Some(sample) = SenderStatistics::round_trip(report, ntp) {
                     peer.round_trip.add(sample);
                 }

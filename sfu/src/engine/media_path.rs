@@ -22,10 +22,10 @@ use crate::counters::PacketKind;
 use crate::drop_reason::DropReason;
 use crate::parameters::MediaKind;
 use crate::publish::Tracks;
-use crate::publish::track::{Received, Refusal};
+use crate::publish::track::{Arrival, Received, Refusal};
 use crate::send_batch::{MAX_DATAGRAM_BYTES, Path, SendBatch};
 use crate::subscribe::downlink::{Downlink, Pending};
-use crate::subscribe::rewrite::{self, Departure, Writing};
+use crate::subscribe::rewrite::{self, Departure, Repeating, Writing};
 
 impl Engine {
     /// Takes an SRTP packet as far as the cache, and to the slots that are to decide about it.
@@ -113,11 +113,22 @@ impl Engine {
         };
         let accepted = track.accept(now, usize::from(stream.encoding), &received);
         self.held.cached_bytes += track.take_growth();
+        let recovered = track.take_recovered();
         self.schedule_track(track_key);
         match accepted {
             Ok(arrival) => {
                 self.note_arrival(now, track_key, arrival);
                 self.fan_out(now, track_key, arrival);
+                // After it, because a slot that begins with it takes nothing from before.
+                self.counters.audio_recovered += recovered.len() as u64;
+                for sequence in recovered {
+                    let earlier = Arrival {
+                        sequence,
+                        new_layer: false,
+                        ..arrival
+                    };
+                    self.fan_out(now, track_key, earlier);
+                }
                 Ok(())
             }
             Err(Refusal::Padding { encoding, sequence }) => {
@@ -249,9 +260,10 @@ fn write_packet(
     batch: &mut SendBatch,
 ) -> Result<WrittenPacket, Unwritten> {
     let sent = &pending.sent;
-    let packet = tracks
-        .get(sent.track)
-        .and_then(|track| track.packet(usize::from(sent.encoding), sent.source))
+    let track = tracks.get(sent.track).ok_or(DropReason::NoLongerCached)?;
+    let encoding = usize::from(sent.encoding);
+    let packet = track
+        .packet(encoding, sent.source)
         .ok_or(DropReason::NoLongerCached)?;
     let slot = slots
         .get_mut(pending.slot)
@@ -261,7 +273,9 @@ fn write_packet(
 
     // Rewrite.
     let overhead = srtp.send.rtp_overhead();
-    let room = rewrite::upper_bound(&packet) + overhead;
+    // Earlier frames included.
+    let longer = usize::from(pending.payload_len).saturating_sub(packet.payload().len());
+    let room = rewrite::upper_bound(&packet) + longer + overhead;
     if room > MAX_DATAGRAM_BYTES {
         return Err(DropReason::TooLarge.into());
     }
@@ -283,11 +297,18 @@ fn write_packet(
     } else {
         (&mut slot.media, types.media, None)
     };
+    let repeated = pending.repeated;
+    let blocks = repeated.blocks((track, encoding), packet.meta, types.media);
+    let red = types.red.filter(|_| !blocks.is_empty());
     let writing = Writing {
         extensions: &slot.extensions,
         mid: (pending.again || !slot.mid_acknowledged).then_some(slot.mid),
         ssrc: outgoing.ssrc,
-        payload_type,
+        payload_type: red.unwrap_or(payload_type),
+        redundancy: red.map(|_| Repeating {
+            blocks: &blocks,
+            primary: types.media,
+        }),
         numbers: sent.numbers,
         rtx_sequence,
         departure: leaving.departure(&peer.downlink),

@@ -66,6 +66,7 @@ pub(super) fn write_padding(
         mid: Some(slot.mid),
         ssrc: rtx.ssrc,
         payload_type,
+        redundancy: None,
         numbers: Numbers {
             sequence,
             timestamp: slot.last_timestamp,

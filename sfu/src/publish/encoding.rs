@@ -23,6 +23,8 @@ pub(crate) struct Encoding {
     clock_rate: ClockRate,
     numbers: SeqUnwrapper,
     continuity: u32,
+    /// The first number that was cached of it.
+    began: Option<SeqNo>,
     /// A number far from the others that may be the beginning of a restarted stream.
     suspect: Option<u16>,
     cache: PacketCache<PacketMeta>,
@@ -48,6 +50,7 @@ impl Encoding {
             clock_rate,
             numbers: SeqUnwrapper::new(),
             continuity: 0,
+            began: None,
             suspect: None,
             cache: PacketCache::new(packets, bytes),
             group: PictureGroup::default(),
@@ -97,9 +100,15 @@ impl Encoding {
         self.continuity
     }
 
+    /// Whether a number lies within the present stretch.
+    pub(crate) fn has_begun_before(&self, sequence: SeqNo) -> bool {
+        self.began.is_some_and(|began| began < sequence)
+    }
+
     /// Begins a new stretch: whoever forwards it must start anew at a switch point.
     pub(crate) fn interrupt(&mut self) {
         self.continuity = self.continuity.wrapping_add(1);
+        self.began = None;
         self.group.clear();
     }
 
@@ -157,6 +166,7 @@ impl Encoding {
             Insert::TooLarge => return Err(DropReason::TooLarge),
         }
         self.packets += 1;
+        self.began.get_or_insert(meta.sequence);
         if meta.picture.switch_point {
             self.keyframes.on_keyframe();
             self.group.on_switch_point(now, &meta);

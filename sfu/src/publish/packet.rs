@@ -40,7 +40,10 @@ pub(crate) struct PacketMeta {
     pub(crate) codec_index: u8,
     pub(crate) picture: Picture,
     pub(crate) extensions: ForwardedExtensions,
+    /// Of redundant sound, where the newest frame lies.
     pub(crate) payload: Span,
+    /// How many earlier frames it repeated as its publisher sent it (RFC 2198).
+    pub(crate) repeats: u8,
 }
 
 /// Where a part lies in its packet.
@@ -62,6 +65,12 @@ impl Span {
     #[inline]
     pub(crate) fn range(self) -> Range<usize> {
         usize::from(self.start)..usize::from(self.end)
+    }
+
+    /// Its last `len` bytes.
+    pub(crate) fn tail(self, len: usize) -> Option<Self> {
+        let start = usize::from(self.end).checked_sub(len)?;
+        Self::new(start.max(usize::from(self.start))..usize::from(self.end))
     }
 
     pub(crate) fn is_empty(self) -> bool {

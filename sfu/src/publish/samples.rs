@@ -12,6 +12,7 @@ use crate::parameters::{
 pub(crate) const VP8: u8 = 96;
 pub(crate) const VP8_RTX: u8 = 97;
 pub(crate) const OPUS: u8 = 111;
+pub(crate) const RED: u8 = 63;
 
 pub(crate) fn payload_type(value: u8) -> PayloadType {
     PayloadType::new(value).expect("seven bits")
@@ -40,6 +41,7 @@ pub(crate) fn video(name: &str, rids: &[&str]) -> PublishedMedia {
             format: CodecFormat::Any,
             payload_type: payload_type(VP8),
             rtx: Some(payload_type(VP8_RTX)),
+            red: None,
             feedback: Feedback {
                 nack: true,
                 pli: true,
@@ -62,6 +64,13 @@ pub(crate) fn audio(name: &str) -> PublishedMedia {
     media.codecs[0].codec = Codec::Opus;
     media.codecs[0].payload_type = payload_type(OPUS);
     media.codecs[0].rtx = None;
+    media
+}
+
+/// An m-line for Opus, with redundancy.
+pub(crate) fn redundant_audio(name: &str) -> PublishedMedia {
+    let mut media = audio(name);
+    media.codecs[0].red = Some(payload_type(RED));
     media
 }
 

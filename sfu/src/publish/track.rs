@@ -13,6 +13,7 @@ use super::layers::{Choices, Layers};
 use super::nack_generator::Gap;
 use super::packet::{CachedPacket, ForwardedExtensions, PacketMeta, payload_span};
 use super::picture::Picture;
+use super::redundancy::{self, Recovered};
 use super::upstream::Upstream;
 use super::voice::Voice;
 use crate::drop_reason::DropReason;
@@ -31,6 +32,8 @@ pub(crate) struct Track {
     layers_at: Option<Instant>,
     voice: Voice,
     muted: bool,
+    /// The frames that the last packet brought back.
+    recovered: Recovered,
     /// By how many bytes the caches have grown since somebody asked.
     growth: usize,
 }
@@ -62,6 +65,7 @@ impl Track {
             layers_at: None,
             voice: Voice::default(),
             muted: false,
+            recovered: Recovered::new(),
             growth: 0,
         }
     }
@@ -115,6 +119,13 @@ impl Track {
     #[inline]
     pub(crate) fn take_growth(&mut self) -> usize {
         std::mem::take(&mut self.growth)
+    }
+
+    /// The numbers of frames that were lost and that the packet taken last has brought back, in order. They are
+    /// in the cache, of the same encoding.
+    #[inline]
+    pub(crate) fn take_recovered(&mut self) -> Recovered {
+        std::mem::take(&mut self.recovered)
     }
 
     /// The encoding that subscribers are to get: the one that shows most of those that flow.
@@ -250,13 +261,27 @@ impl Track {
             .media
             .codecs
             .iter()
-            .position(|codec| codec.payload_type == header.payload_type())
+            .position(|codec| {
+                let payload_type = header.payload_type();
+                codec.payload_type == payload_type || codec.red == Some(payload_type)
+            })
             .ok_or(DropReason::UnknownPayloadType)?;
-        let codec = self.media.codecs[codec_index].codec;
-        let bytes = received
+        let negotiated = self.media.codecs[codec_index];
+        let codec = negotiated.codec;
+        let whole = received
             .plaintext
             .get(payload.range())
             .ok_or(DropReason::RtpMalformed)?;
+        // Redundancy is of one path: the cache holds frames, and each subscriber gets its own.
+        let redundant = match negotiated.red == Some(header.payload_type()) {
+            true => {
+                let blocks = redundancy::read(whole, negotiated.payload_type);
+                Some(blocks.ok_or(DropReason::PayloadMalformed)?)
+            }
+            false => None,
+        };
+        let bytes = redundant.as_ref().map_or(whole, |blocks| blocks.primary);
+        let payload = payload.tail(bytes.len()).ok_or(DropReason::RtpMalformed)?;
         let picture = Picture::inspect(codec, bytes).ok_or(DropReason::PayloadMalformed)?;
         let meta = PacketMeta {
             header,
@@ -270,8 +295,16 @@ impl Track {
                 received.extension_ids,
             ),
             payload,
+            repeats: redundant
+                .as_ref()
+                .map_or(0, |blocks| blocks.earlier.len() as u8),
         };
         insert(&mut self.growth, target, now, meta, received.plaintext)?;
+        if let (Some(blocks), false) = (&redundant, self.muted) {
+            let before = target.memory_bytes();
+            self.recovered = redundancy::recover(now, target, &meta, blocks);
+            self.growth += target.memory_bytes() - before;
+        }
         self.watch_layers(now);
         if self.muted {
             return Err(DropReason::Muted.into());

@@ -261,7 +261,7 @@ impl Uplink {
             line.media
                 .codecs
                 .iter()
-                .any(|codec| codec.payload_type == payload_type || codec.rtx == Some(payload_type))
+                .any(|codec| codec.has(payload_type))
         };
         let mut lines = self.lines.iter().enumerate().filter(|(_, line)| has(line));
         let (index, _) = lines.next()?;

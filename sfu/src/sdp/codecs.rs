@@ -1,5 +1,6 @@
 //! Which formats of an m-line the server forwards: `a=rtpmap`, `a=fmtp` and `a=rtcp-fb`
-//! (RFC 8866 §6.6 and §6.15, RFC 4585 §4.2), retransmission formats (RFC 4588 §8) joined to theirs.
+//! (RFC 8866 §6.6 and §6.15, RFC 4585 §4.2), retransmission formats (RFC 4588 §8) and
+//! redundant ones (RFC 2198 §5) joined to theirs.
 
 mod format;
 mod policy;
@@ -17,6 +18,8 @@ pub(super) struct OfferedCodec {
     pub(super) negotiated: NegotiatedCodec,
     /// What the answer's `a=fmtp` says; empty if there is nothing to say.
     pub(super) fmtp: String,
+    /// The peer would rather send and get it with redundancy than without: that format comes first.
+    pub(super) prefers_red: bool,
 }
 
 /// The formats of an m-line that can be forwarded, in the order of the offer; each payload type once.
@@ -45,15 +48,23 @@ pub(super) fn read(
             let rtx = table.get(candidate);
             rtx.is_some_and(|rtx| rtx.repairs(payload_type, codec)) && !is_taken_for_rtcp(candidate)
         };
+        let wraps = |&candidate: &PayloadType| {
+            let red = table.get(candidate);
+            red.is_some_and(|red| red.wraps(payload_type, codec)) && !is_taken_for_rtcp(candidate)
+        };
+        let red = formats.iter().copied().find(wraps);
+        let place = |format| formats.iter().position(|&other| other == format);
         Some(OfferedCodec {
             negotiated: NegotiatedCodec {
                 codec,
                 format: codec_format,
                 payload_type,
                 rtx: formats.iter().copied().find(repairs),
+                red,
                 feedback: table.feedback(payload_type, kind),
             },
             fmtp,
+            prefers_red: red.is_some_and(|red| place(red) < place(payload_type)),
         })
     });
     Ok(codecs.collect())
@@ -163,6 +174,20 @@ impl OfferedFormat<'_> {
         self.name.eq_ignore_ascii_case("rtx")
             && self.clock_rate == codec.clock_rate()
             && associated() == Some(payload_type)
+    }
+}
+
+impl OfferedFormat<'_> {
+    /// Whether its blocks are all of this format. Of other mixtures receivers make nothing.
+    fn wraps(&self, payload_type: PayloadType, codec: Codec) -> bool {
+        let blocks = self.fmtp.unwrap_or_default().split('/');
+        let ours = |block: &str| self::payload_type(block.trim()) == Some(payload_type);
+        self.name.eq_ignore_ascii_case("red")
+            && codec == Codec::Opus
+            && self.clock_rate == codec.clock_rate()
+            && self.channels == Some("2")
+            && blocks.clone().count() >= 2
+            && blocks.clone().all(ours)
     }
 }
 

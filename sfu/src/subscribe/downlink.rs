@@ -8,6 +8,7 @@ use sfu_rtp::{Bitrate, ExtensionKind, Mid, Ssrc};
 
 use super::bwe::Estimator;
 use super::pacer::Pacer;
+use super::redundancy::{Redundancy, Repeated};
 use super::retransmit::RetransmitBudget;
 use super::slot::Sent;
 use crate::key::SlotKey;
@@ -25,6 +26,7 @@ pub(crate) struct Downlink {
     /// Whether the pacer has looked at this turn's packets.
     paced: bool,
     pub(crate) budget: RetransmitBudget,
+    pub(crate) redundancy: Redundancy,
     /// Present once a slot was negotiated on which the peer tells how packets reach it.
     pub(crate) estimator: Option<Box<Estimator>>,
 }
@@ -45,6 +47,8 @@ pub(crate) struct Pending {
     pub(crate) sent: Sent,
     /// Whether it was sent before and travels as RTX.
     pub(crate) again: bool,
+    /// The earlier frames that travel with it.
+    pub(crate) repeated: Repeated,
     /// The length of its payload, in bytes.
     pub(crate) payload_len: u16,
     /// The length to which its payload is to be padded; if it is no longer than that, it is not.
@@ -58,9 +62,20 @@ impl Pending {
             slot,
             sent,
             again,
+            repeated: Repeated::NOTHING,
             // Nothing longer than a datagram is cached.
             payload_len: packet.payload().len() as u16,
             pad_to: 0,
+        }
+    }
+
+    /// This, with earlier frames that make it `extra` bytes longer.
+    #[must_use]
+    pub(crate) fn repeating(self, repeated: Repeated, extra: u16) -> Self {
+        Self {
+            repeated,
+            payload_len: self.payload_len.saturating_add(extra),
+            ..self
         }
     }
 
@@ -86,6 +101,7 @@ impl Downlink {
             pacer: Pacer::default(),
             paced: false,
             budget: RetransmitBudget::new(),
+            redundancy: Redundancy::default(),
             estimator: None,
         }
     }

@@ -260,6 +260,11 @@ impl Forwarder {
         self.translator.timestamp(source)
     }
 
+    /// Whether a packet with this number would have its place in what the slot shows now.
+    pub(crate) fn carries(&self, sequence: SeqNo) -> bool {
+        self.translator.reaches(sequence)
+    }
+
     /// Whether the packet is from an earlier stretch of the encoding that is flowing.
     fn is_behind(&self, source: Source) -> bool {
         self.current.is_some_and(|current| {

@@ -3,6 +3,7 @@
 
 use arrayvec::ArrayVec;
 use sfu_rtp::extension::{AbsSendTime, TransportSequence};
+use sfu_rtp::red::{self, Block};
 use sfu_rtp::rtx::{ORIGINAL_SEQUENCE_LEN, write_original_sequence};
 use sfu_rtp::{
     ExtensionElement, ExtensionKind, ExtensionMap, HeaderWriter, Mid, PayloadType, RtpError,
@@ -21,10 +22,21 @@ pub(crate) struct Writing<'a> {
     pub(crate) mid: Option<Mid>,
     pub(crate) ssrc: Ssrc,
     pub(crate) payload_type: PayloadType,
+    /// Earlier frames that it repeats; then `payload_type` is that of redundancy.
+    pub(crate) redundancy: Option<Repeating<'a>>,
     pub(crate) numbers: Numbers,
     /// The RTX stream's own sequence number, if this is a retransmission on it (RFC 4588).
     pub(crate) rtx_sequence: Option<u16>,
     pub(crate) departure: Departure,
+}
+
+/// Frames of sound in front of the newest one (RFC 2198).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Repeating<'a> {
+    /// At least one, the oldest first.
+    pub(crate) blocks: &'a [Block<'a>],
+    /// What the newest frame is.
+    pub(crate) primary: PayloadType,
 }
 
 /// What a packet says of its leaving, for the receiver to measure the path by.
@@ -117,8 +129,13 @@ pub(crate) fn write(
     }
 
     let source = packet.payload();
-    let len = start + source.len();
     let available = out.len();
+    if let Some(Repeating { blocks, primary }) = writing.redundancy {
+        let payload = out.get_mut(start..).unwrap_or_default();
+        let len = start + red::write(blocks, primary, source, payload)?;
+        return Ok(Written { header_len, len });
+    }
+    let len = start + source.len();
     let payload = out.get_mut(start..len).ok_or(RtpError::BufferTooShort {
         needed: len,
         available,

@@ -56,6 +56,8 @@ pub(crate) struct Outgoing {
 pub(crate) struct PayloadTypes {
     pub(crate) media: PayloadType,
     pub(crate) rtx: Option<PayloadType>,
+    /// With earlier frames repeated.
+    pub(crate) red: Option<PayloadType>,
 }
 
 /// What the history keeps of a packet: enough to write it again.
@@ -151,6 +153,7 @@ impl Slot {
             .map(|ours| PayloadTypes {
                 media: ours.payload_type,
                 rtx: ours.rtx,
+                red: ours.red,
             })
     }
 

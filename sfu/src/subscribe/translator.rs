@@ -199,6 +199,11 @@ impl Translator {
         }
     }
 
+    /// Whether the present source had begun with this number, and its place is remembered.
+    pub(crate) fn reaches(&self, sequence: SeqNo) -> bool {
+        self.stretch_of(sequence).is_some()
+    }
+
     fn insert(&mut self, index: usize, stretch: Stretch) {
         self.stretches.insert(index, stretch);
         if self.stretches.len() > MAX_STRETCHES {

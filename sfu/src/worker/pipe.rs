@@ -213,6 +213,7 @@ mod tests {
             },
             extensions: ForwardedExtensions::default(),
             payload: payload_span(&header, &packet).expect("a payload"),
+            repeats: 0,
             header,
         };
         let mut batch = PipeBatch::default();

@@ -24,6 +24,14 @@ impl Dialect {
         }
     }
 
+    /// The payload type of Opus with redundancy.
+    pub const fn red_payload_type(self) -> u8 {
+        match self {
+            Self::Chromium => 63,
+            Self::Firefox => 110,
+        }
+    }
+
     /// The payload type of VP8's retransmissions.
     pub const fn rtx_payload_type(self) -> u8 {
         match self {

@@ -19,6 +19,8 @@ pub struct Offer<'a> {
     pub fingerprint: &'a str,
     /// Its habits.
     pub dialect: Dialect,
+    /// Whether it offers redundancy for sound, and how many earlier frames it sends with each.
+    pub redundancy: Option<usize>,
     /// Its m-lines.
     pub lines: &'a [OfferedLine],
     /// Rises with each offer of a connection.
@@ -76,8 +78,14 @@ impl Offer<'_> {
     fn push_line(&self, text: &mut String, line: &OfferedLine) {
         let payload_type = self.dialect.payload_type(line.kind);
         let rtx = self.dialect.rtx_payload_type();
+        let red = self.dialect.red_payload_type();
         let (name, formats) = match line.kind {
-            MediaKind::Audio => ("audio", payload_type.to_string()),
+            MediaKind::Audio => match self.redundancy {
+                None => ("audio", payload_type.to_string()),
+                // What comes first is sent.
+                Some(0) => ("audio", format!("{payload_type} {red}")),
+                Some(_) => ("audio", format!("{red} {payload_type}")),
+            },
             MediaKind::Video => ("video", format!("{payload_type} {rtx}")),
         };
         push(text, format!("m={name} 9 UDP/TLS/RTP/SAVPF {formats}"));
@@ -108,6 +116,10 @@ impl Offer<'_> {
                     text,
                     format!("a=fmtp:{payload_type} minptime=10;useinbandfec=1"),
                 );
+                if self.redundancy.is_some() {
+                    push(text, format!("a=rtpmap:{red} red/48000/2"));
+                    push(text, format!("a=fmtp:{red} {payload_type}/{payload_type}"));
+                }
             }
             MediaKind::Video => {
                 push(text, format!("a=rtpmap:{payload_type} VP8/90000"));

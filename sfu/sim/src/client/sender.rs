@@ -139,6 +139,13 @@ impl Sender {
         }
     }
 
+    /// Sends sound with so many earlier frames in each packet.
+    pub fn set_redundancy(&mut self, frames: usize) {
+        for encoding in &mut self.encodings {
+            encoding.stream.set_redundancy(frames);
+        }
+    }
+
     /// How loud the sound is from now on, in dBov: −127 is silence.
     pub fn set_level(&mut self, level_dbov: i8) {
         for encoding in &mut self.encodings {

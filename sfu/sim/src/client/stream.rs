@@ -34,6 +34,10 @@ pub struct OutgoingStream {
     acknowledged: bool,
     rtx_acknowledged: bool,
     level: AudioLevel,
+    /// How many earlier frames each packet of sound repeats.
+    redundancy: usize,
+    /// Those that it would repeat next, with their timestamps, the oldest first.
+    earlier: VecDeque<(u32, Vec<u8>)>,
 }
 
 /// What a stream is called.
@@ -114,6 +118,8 @@ impl OutgoingStream {
             acknowledged: false,
             rtx_acknowledged: false,
             level: LOUD,
+            redundancy: 0,
+            earlier: VecDeque::new(),
         }
     }
 
@@ -138,11 +144,21 @@ impl OutgoingStream {
     ) -> Vec<u8> {
         let sequence = self.take_sequence();
         let timestamp = self.timestamp(captured);
+        let sound = self.names.kind == MediaKind::Audio;
+        let (payload_type, payload) = match self.redundancy {
+            frames if frames == 0 || !sound => {
+                (self.dialect.payload_type(self.names.kind), payload)
+            }
+            _ => (
+                self.dialect.red_payload_type(),
+                self.redundant(timestamp, payload),
+            ),
+        };
         self.packets += 1;
         self.octets += payload.len() as u32;
         let header = Header {
             marker,
-            payload_type: self.dialect.payload_type(self.names.kind),
+            payload_type,
             sequence_number: sequence,
             timestamp,
             ssrc: self.names.ssrc,
@@ -226,6 +242,30 @@ impl OutgoingStream {
     pub fn acknowledge(&mut self, ssrc: u32) {
         self.acknowledged |= ssrc == self.names.ssrc;
         self.rtx_acknowledged |= Some(ssrc) == self.names.rtx_ssrc;
+    }
+
+    /// Repeats so many earlier frames in each packet (RFC 2198).
+    pub fn set_redundancy(&mut self, frames: usize) {
+        self.redundancy = frames;
+    }
+
+    /// The payload of a packet with its earlier frames.
+    fn redundant(&mut self, timestamp: u32, payload: Vec<u8>) -> Vec<u8> {
+        let payload_type = self.dialect.payload_type(MediaKind::Audio);
+        let mut packet = Vec::new();
+        for (earlier, frame) in &self.earlier {
+            let offset = timestamp.wrapping_sub(*earlier) << 10;
+            let head = u32::from(0x80 | payload_type) << 24 | offset | frame.len() as u32;
+            packet.extend(head.to_be_bytes());
+        }
+        packet.push(payload_type);
+        packet.extend(self.earlier.iter().flat_map(|(_, frame)| frame));
+        packet.extend(&payload);
+        self.earlier.push_back((timestamp, payload));
+        if self.earlier.len() > self.redundancy {
+            self.earlier.pop_front();
+        }
+        packet
     }
 
     /// How loud it is from now on, in dBov: −127 is silence.

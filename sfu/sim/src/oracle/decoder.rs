@@ -35,6 +35,10 @@ pub(super) struct Decoder {
     /// The highest number of the last decoded frame.
     decoded_up_to: Option<u64>,
     shown: Vec<ShownFrame>,
+    /// The frames of sound that were played, for some arrive more than once.
+    heard: HashSet<FrameName>,
+    /// Nothing was shown yet of what the slot shows: it begins with a keyframe.
+    begins: bool,
     /// Since when something arrives and nothing can be decoded.
     stalled_since: Option<Instant>,
     last_packet: Option<Instant>,
@@ -73,6 +77,8 @@ impl Decoder {
             decoded: VecDeque::new(),
             decoded_up_to: None,
             shown: Vec::new(),
+            heard: HashSet::new(),
+            begins: true,
             stalled_since: None,
             last_packet: None,
         }
@@ -85,13 +91,14 @@ impl Decoder {
     /// The slot shows another track, or none: what comes next is a new start.
     pub(super) fn source_changed(&mut self, now: Instant) {
         self.stalled_since = self.stalled_since.map(|_| now);
+        self.begins = true;
     }
 
     /// Takes a packet that has not arrived before.
     pub(super) fn on_packet(&mut self, now: Instant, sequence: u64, stamp: &Stamp) {
         self.last_packet = Some(now);
         if self.kind == MediaKind::Audio {
-            self.show(now, stamp);
+            self.hear(now, stamp);
             return;
         }
         // All packets of a frame have consecutive numbers.
@@ -109,12 +116,23 @@ impl Decoder {
         self.decode(now);
     }
 
+    /// Takes a frame of sound.
+    pub(super) fn hear(&mut self, now: Instant, stamp: &Stamp) {
+        if self.heard.insert((stamp.ssrc, stamp.frame)) {
+            self.show(now, stamp);
+        }
+    }
+
     /// Whether a receiver would ask for a keyframe: it gets something and can show nothing of it.
     pub(super) fn wants_keyframe(&self, now: Instant) -> bool {
         let flowing = self.last_packet.is_some_and(|at| now - at < STILL_FLOWING);
+        let patience = match self.begins {
+            true => PATIENCE,
+            false => REPAIR_PATIENCE,
+        };
         let stalled = self
             .stalled_since
-            .is_some_and(|since| now - since >= PATIENCE);
+            .is_some_and(|since| now - since >= patience);
         self.kind == MediaKind::Video && flowing && stalled
     }
 
@@ -139,6 +157,7 @@ impl Decoder {
 
     fn show(&mut self, now: Instant, stamp: &Stamp) {
         self.stalled_since = None;
+        self.begins = false;
         self.shown.push(ShownFrame {
             at: now,
             label: stamp.label,
@@ -150,9 +169,12 @@ impl Decoder {
     }
 }
 
-/// libwebrtc's patience while it waits for a keyframe; while it waits for a lost packet it has more,
-/// but then it shows a frozen picture for longer too.
+/// libwebrtc's patience while it waits for a keyframe.
 const PATIENCE: Duration = Duration::from_millis(200);
+
+/// While it waits for a lost packet it has three seconds, in which it asks for that up to ten times. Less here:
+/// a server that cannot repair is found out sooner.
+const REPAIR_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A sender that has stopped needs no keyframe.
 const STILL_FLOWING: Duration = Duration::from_millis(500);

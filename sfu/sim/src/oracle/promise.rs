@@ -28,6 +28,8 @@ pub struct SlotPromise {
     pub rtx_ssrc: Option<u32>,
     /// The payload types of the media, and those of their retransmissions.
     pub payload_types: BTreeMap<u8, Option<u8>>,
+    /// The payload type of sound with earlier frames (RFC 2198).
+    pub red: Option<u8>,
     /// The header extensions that may occur, by id.
     pub extensions: BTreeMap<u8, ExtensionKind>,
     /// The MediaStream, which receivers play in sync.
@@ -78,7 +80,10 @@ impl SlotPromise {
             let rtx = repairs.find(|(_, repaired)| *repaired == payload_type);
             (*payload_type, rtx.map(|(rtx, _)| *rtx))
         });
+        let mut formats = answered.formats.iter();
+        let red = formats.find(|(_, format)| format.starts_with("red/"));
         Self {
+            red: red.map(|(payload_type, _)| *payload_type),
             mid: mid.clone(),
             kind: offered.kind,
             ssrc: media,

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use rtcp::sender_report::SenderReport;
 use rtp::Packet;
 use sfu::parameters::MediaKind;
-use sfu_rtp::{ExtensionKind, NtpTime};
+use sfu_rtp::{ExtensionKind, NtpTime, red};
 
 use super::Transit;
 use super::continuity::{self, Record};
@@ -16,6 +16,7 @@ use super::lips::CaptureOffset;
 use super::mishaps::Mishaps;
 use super::promise::SlotPromise;
 use super::witness::Witness;
+use crate::client::clock::ticks;
 use crate::media::{Damage, Label, Stamp, Vp8Ids, read_opus, read_vp8};
 
 /// The oracle of one slot.
@@ -55,6 +56,8 @@ pub struct SlotStatistics {
     pub needless_retransmissions: u64,
     /// Packets of padding on the stream of retransmissions.
     pub padding: u64,
+    /// Earlier frames of sound that came with later ones.
+    pub repeated: u64,
     /// Bytes of payload.
     pub bytes: u64,
     /// Sequence numbers asked for again.
@@ -184,10 +187,24 @@ impl SlotOracle {
                 None => object(&"a retransmission holds nothing"),
             },
         };
+        let redundant = !rtx && Some(packet.header.payload_type) == self.promise.red;
+        let (payload, earlier) = match redundant {
+            true => match self.take_apart(&payload) {
+                Ok(parts) => parts,
+                Err(sentence) => object(&sentence),
+            },
+            false => (payload, Vec::new()),
+        };
         let (stamp, ids) = match self.read(&payload) {
             Ok(read) => read,
             Err(damage) => object(&damage),
         };
+        if let Some(sentence) = earlier
+            .iter()
+            .find_map(|earlier| earlier.contradicts(&stamp))
+        {
+            object(&sentence);
+        }
         let sequence = self.unwrap(wire);
         let record = Record {
             at: transit.at,
@@ -217,6 +234,10 @@ impl SlotOracle {
         self.statistics.packets += 1;
         self.statistics.bytes += payload.len() as u64;
         self.highest = self.highest.max(Some(sequence));
+        for Earlier { stamp, .. } in &earlier {
+            self.statistics.repeated += 1;
+            self.decoder.hear(transit.at, stamp);
+        }
         self.decoder.on_packet(transit.at, sequence, &stamp);
         self.records.insert(sequence, record);
         Some(Accepted {
@@ -320,6 +341,31 @@ impl SlotOracle {
         Ok(())
     }
 
+    /// The newest frame of redundant sound, and those before it.
+    fn take_apart(&self, payload: &Bytes) -> Result<(Bytes, Vec<Earlier>), String> {
+        let blocks: Vec<_> = match red::blocks(payload) {
+            Some(blocks) => blocks.collect(),
+            None => return Err("redundancy that cannot be read".to_owned()),
+        };
+        let mut earlier = Vec::new();
+        for block in &blocks {
+            let payload_type = block.payload_type.get();
+            let known = self.promise.payload_types.contains_key(&payload_type);
+            if !known || Some(payload_type) == self.promise.red {
+                return Err(format!("a block of payload type {payload_type}"));
+            }
+            let stamp = read_opus(block.data).map_err(|damage| damage.to_string())?;
+            let offset = u32::from(block.timestamp_offset);
+            earlier.push(Earlier { stamp, offset });
+        }
+        let newest = blocks.last().map_or(&[][..], |newest| newest.data);
+        earlier.pop();
+        if earlier.is_empty() {
+            return Err("redundancy that repeats nothing".to_owned());
+        }
+        Ok((payload.slice_ref(newest), earlier))
+    }
+
     fn read(&self, payload: &Bytes) -> Result<(Stamp, Option<Vp8Ids>), Damage> {
         match self.promise.kind {
             MediaKind::Audio => read_opus(payload).map(|stamp| (stamp, None)),
@@ -375,6 +421,24 @@ impl SlotOracle {
             )),
             _ => Ok(()),
         }
+    }
+}
+
+/// A frame of sound that comes with a later one.
+struct Earlier {
+    stamp: Stamp,
+    /// How far its timestamp is before the packet's.
+    offset: u32,
+}
+
+impl Earlier {
+    /// Why it cannot be an earlier frame of the same sound.
+    fn contradicts(&self, newest: &Stamp) -> Option<String> {
+        let rate = clock_rate(MediaKind::Audio);
+        let passed = ticks(newest.captured, rate).wrapping_sub(ticks(self.stamp.captured, rate));
+        let same = self.stamp.ssrc == newest.ssrc && self.stamp.number < newest.number;
+        (!same || passed != self.offset)
+            .then(|| format!("{:?}, {} ticks before {newest:?}", self.stamp, self.offset))
     }
 }
 

@@ -30,6 +30,12 @@ impl Watch {
         frame.at - self.start
     }
 
+    /// When each frame was captured and when it was shown.
+    pub fn all(&self) -> impl Iterator<Item = (Duration, Duration)> {
+        let frames = self.frames.iter();
+        frames.map(|frame| (frame.captured, frame.at - self.start))
+    }
+
     /// How many frames were shown within `range`.
     pub fn frames(&self, range: Range<Duration>) -> usize {
         self.within(range).count()

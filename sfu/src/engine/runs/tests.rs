@@ -33,6 +33,7 @@ fn pending(packets: &[(&str, u16)]) -> Vec<Pending> {
                 },
             },
             again: stream.ends_with("rtx"),
+            repeated: crate::subscribe::redundancy::Repeated::NOTHING,
             payload_len,
             pad_to: 0,
         }

@@ -47,6 +47,7 @@ impl Stream {
             picture: Picture::inspect(Codec::Vp8, &payload).expect("a VP8 payload"),
             extensions: ForwardedExtensions::find(&header, &packet, &ExtensionMap::new()),
             payload: payload_span(&header, &packet).expect("a payload"),
+            repeats: 0,
         };
         self.cache.insert(meta.sequence, meta, &packet);
         if keyframe {

@@ -18,6 +18,7 @@ fn codec(kind: MediaKind, text: &str) -> NegotiatedCodec {
         format: CodecFormat::Any,
         payload_type: PayloadType::new(96).expect("7 bits"),
         rtx: None,
+        red: None,
         feedback: Default::default(),
     }
 }

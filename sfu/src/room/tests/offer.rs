@@ -125,6 +125,7 @@ pub(super) fn codec(kind: MediaKind) -> NegotiatedCodec {
         format: CodecFormat::Any,
         payload_type: PayloadType::new(96).expect("7 bits"),
         rtx: None,
+        red: None,
         feedback: Default::default(),
     }
 }

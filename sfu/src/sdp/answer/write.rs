@@ -168,6 +168,7 @@ fn write_codec(text: &mut Text, codec: &OfferedCodec) {
         codec: name,
         payload_type,
         rtx,
+        red,
         feedback,
         ..
     } = codec.negotiated;
@@ -195,6 +196,10 @@ fn write_codec(text: &mut Text, codec: &OfferedCodec) {
     if let Some(rtx) = rtx {
         text.line(format_args!("a=rtpmap:{rtx} rtx/{clock_rate}"));
         text.line(format_args!("a=fmtp:{rtx} apt={payload_type}"));
+    }
+    if let Some(red) = red {
+        text.line(format_args!("a=rtpmap:{red} red/{clock_rate}{channels}"));
+        text.line(format_args!("a=fmtp:{red} {payload_type}/{payload_type}"));
     }
 }
 
@@ -235,12 +240,23 @@ fn write_slot(text: &mut Text, slot: &SlotMedia) {
     }
 }
 
-/// Each codec is followed by its retransmissions.
+/// Each codec is followed by its retransmissions, and by its redundant form or after it, as the peer prefers:
+/// browsers send what comes first.
 fn formats(media: &AnsweredMedia<'_>) -> String {
-    let codecs = media.codecs.iter().map(|codec| codec.negotiated);
-    let types = codecs
-        .flat_map(|codec| [Some(codec.payload_type), codec.rtx])
-        .flatten();
+    let types = media.codecs.iter().flat_map(|codec| {
+        let NegotiatedCodec {
+            payload_type,
+            rtx,
+            red,
+            ..
+        } = codec.negotiated;
+        let (first, last) = match codec.prefers_red {
+            true => (red, None),
+            false => (None, red),
+        };
+        [first, Some(payload_type), rtx, last]
+    });
+    let types = types.flatten();
     let types: Vec<PayloadType> = types.collect();
     list(" ", &types).trim_start().to_owned()
 }

@@ -372,3 +372,53 @@ fn the_operator_restricts_and_orders_codecs() {
     local.codecs = CodecPolicy::only(vec![H264]);
     assert!(answer(&offer, &local, None, &mut || 1).is_err());
 }
+
+#[test]
+fn redundant_opus_is_taken_where_it_is_offered_right_and_in_the_order_of_the_offer() {
+    // (formats, a=rtpmap and a=fmtp of 63, formats of the answer)
+    let right = "a=rtpmap:63 red/48000/2\na=fmtp:63 111/111";
+    let cases = [
+        ("111 63", right, "111 63"),
+        ("63 111", right, "63 111"),
+        (
+            "111 63",
+            "a=rtpmap:63 RED/48000/2\na=fmtp:63 111/111/111",
+            "111 63",
+        ),
+        ("111", right, "111"),
+        ("111 63", "a=rtpmap:63 red/8000\na=fmtp:63 111/111", "111"),
+        ("111 63", "a=rtpmap:63 red/48000/2", "111"),
+        ("111 63", "a=rtpmap:63 red/48000/2\na=fmtp:63 111", "111"),
+        ("111 63", "a=rtpmap:63 red/48000/2\na=fmtp:63 111/9", "111"),
+        ("111 63", "a=rtpmap:63 red/48000/2\na=fmtp:63 111/x/", "111"),
+        (
+            "111 63",
+            "a=rtpmap:63 ulpfec/48000/2\na=fmtp:63 111/111",
+            "111",
+        ),
+    ];
+    for (formats, attributes, answered) in cases {
+        let line = audio("0", attributes).replace("SAVPF 111", &format!("SAVPF {formats}"));
+        let answer = answer_to(&offer(&[line]));
+        let part = part(&answer.sdp, 1);
+        let heads = lines(&part, "m=");
+        let head = heads.first().expect("an m-line");
+        assert!(
+            head.ends_with(&format!("SAVPF {answered}")),
+            "{attributes}: {head}"
+        );
+        let taken = answered.contains("63");
+        let said: &[&str] = match taken {
+            true => &["a=rtpmap:63 red/48000/2"],
+            false => &[],
+        };
+        assert_eq!(lines(&part, "a=rtpmap:63"), said, "{attributes}");
+        assert_eq!(
+            lines(&part, "a=fmtp:63").contains(&"a=fmtp:63 111/111"),
+            taken
+        );
+        let codecs = &answer.parameters.published[0].codecs;
+        assert_eq!(codecs.len(), 1, "it is no codec of its own");
+        assert_eq!(codecs[0].red.map(|red| red.get()), taken.then_some(63));
+    }
+}

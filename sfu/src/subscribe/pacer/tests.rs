@@ -52,6 +52,7 @@ impl Subscriber {
                     },
                 },
                 again,
+                repeated: crate::subscribe::redundancy::Repeated::NOTHING,
                 payload_len: 960,
                 pad_to: 0,
             }
