@@ -77,8 +77,9 @@ fn choose(packets: &[(u16, u32, usize)], begin: u64) -> Vec<(u16, usize)> {
         let meta = *track.packet(0, arrival.sequence).expect("cached").meta;
         if u64::from(sequence) >= begin {
             forwarder
-                .forward(now, &track, 0, &meta)
+                .decide(now, &track, 0, &meta)
                 .expect("sound flows");
+            forwarder.number(now, &meta).expect("it has its place");
         }
         newest = Some((meta, bytes));
     }
