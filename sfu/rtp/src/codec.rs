@@ -7,6 +7,7 @@
 pub mod av1;
 pub mod h264;
 mod picture_id;
+mod picture_numbers;
 mod reader;
 pub mod vp8;
 pub mod vp9;
@@ -14,6 +15,7 @@ pub mod vp9;
 pub use av1::Av1Payload;
 pub use h264::H264Payload;
 pub use picture_id::{PictureId, PictureIdWidth};
+pub use picture_numbers::PictureNumbers;
 pub use vp8::Vp8Descriptor;
 pub use vp9::Vp9Descriptor;
 

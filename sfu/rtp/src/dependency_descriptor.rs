@@ -15,7 +15,7 @@ use thiserror::Error;
 use crate::codec::Resolution;
 use bits::{BitReader, BitWriter};
 
-pub use frame::{DecodeTargetIndication, FrameDependencies};
+pub use frame::{DecodeTargetIndication, FrameDependencies, Indications};
 pub use structure::{
     DependencyStructure, Layer, MAX_DECODE_TARGETS, MAX_SPATIAL_LAYERS, MAX_TEMPLATES,
 };
@@ -236,6 +236,50 @@ impl DependencyDescriptor {
 
     /// How many bytes rewriting may add: the flags and a bit for each of 32 decode targets.
     pub const MAX_GROWTH: usize = 5;
+}
+
+/// Writes another frame number into the descriptor at the start of `value`. Frames refer to one another by
+/// how far apart they are, so that an offset common to all frames changes nothing else.
+#[inline]
+pub fn renumber(value: &mut [u8], frame_number: u16) {
+    if let Some([_, high, low]) = value.first_chunk_mut() {
+        [*high, *low] = frame_number.to_be_bytes();
+    }
+}
+
+/// Writes the descriptor `value` to the start of `out` with another set of active decode targets, and returns
+/// its length: at most [`DependencyDescriptor::MAX_GROWTH`] bytes more. Unlike
+/// [`DependencyDescriptor::write_with_active_targets`] it needs no structure, for which the caller says how many
+/// decode targets the stream has.
+///
+/// # Errors
+/// [`DescriptorError::BufferTooShort`] if `out` is, or what is wrong with `value`.
+pub fn write_with_active_targets(
+    value: &[u8],
+    decode_target_count: u8,
+    active_decode_targets: u32,
+    out: &mut [u8],
+) -> Result<usize, DescriptorError> {
+    let (_, flags, mut reader) = read_start(value)?;
+    if flags.structure {
+        let descriptor = DependencyDescriptor::parse(value, None)?;
+        return descriptor.write_with_active_targets(value, active_decode_targets, out);
+    }
+    let mut writer = BitWriter::new(out);
+    writer.copy(&mut BitReader::new(value), HEAD_BITS)?;
+    Flags {
+        active_targets: true,
+        ..flags
+    }
+    .write(&mut writer)?;
+    let count = u32::from(decode_target_count).min(u32::BITS);
+    if flags.active_targets {
+        reader.bits(count)?;
+    }
+    writer.put(active_decode_targets, count)?;
+    // What follows, and zeros that fill the last byte, which may become a byte of zeros: both are allowed.
+    writer.copy(&mut reader, value.len() * 8)?;
+    Ok(writer.bytes_written())
 }
 
 /// Reads the head and the flags, and stands behind them.

@@ -2,7 +2,7 @@
 //! keyframe and its size (RFC 6386 §9.1).
 
 use super::reader::Reader;
-use super::{PictureId, Resolution};
+use super::{PictureId, PictureNumbers, Resolution};
 
 /// What a VP8 payload says of its frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -100,20 +100,23 @@ impl Vp8Descriptor {
         false
     }
 
+    /// The picture's numbers and where they lie.
+    #[inline]
+    pub const fn numbers(&self) -> PictureNumbers {
+        PictureNumbers {
+            picture_id: self.picture_id,
+            tl0_picture_index: self.tl0_picture_index,
+            picture_id_at: PICTURE_ID_AT,
+            tl0_picture_index_at: self.tl0_picture_index_at,
+        }
+    }
+
     /// Renumbers in place the payload that this descriptor was read from. What it does not carry is
     /// not written; the picture id keeps its width and so the lowest bits of `picture_id`.
     #[inline]
     pub fn renumber(&self, payload: &mut [u8], picture_id: u16, tl0_picture_index: u8) {
-        if let Some(present) = self.picture_id
-            && let Some(target) = payload.get_mut(PICTURE_ID_AT..)
-        {
-            present.with_value(picture_id).overwrite(target);
-        }
-        if self.tl0_picture_index.is_some()
-            && let Some(target) = payload.get_mut(usize::from(self.tl0_picture_index_at))
-        {
-            *target = tl0_picture_index;
-        }
+        self.numbers()
+            .overwrite(payload, picture_id, tl0_picture_index);
     }
 }
 
@@ -129,7 +132,7 @@ fn keyframe_resolution(frame: &[u8]) -> Option<Resolution> {
 }
 
 /// Behind the first byte and the byte of extension bits, without which there is none.
-const PICTURE_ID_AT: usize = 2;
+const PICTURE_ID_AT: u8 = 2;
 
 const EXTENDED_BIT: u8 = 0x80;
 const NON_REFERENCE_BIT: u8 = 0x20;

@@ -2,8 +2,8 @@
 
 mod scalability;
 
-use super::PictureId;
 use super::reader::Reader;
+use super::{PictureId, PictureNumbers};
 
 pub use scalability::ScalabilityStructure;
 
@@ -118,20 +118,23 @@ impl Vp9Descriptor {
         false
     }
 
+    /// The picture's numbers and where they lie.
+    #[inline]
+    pub const fn numbers(&self) -> PictureNumbers {
+        PictureNumbers {
+            picture_id: self.picture_id,
+            tl0_picture_index: self.tl0_picture_index,
+            picture_id_at: PICTURE_ID_AT,
+            tl0_picture_index_at: self.tl0_picture_index_at,
+        }
+    }
+
     /// Renumbers in place the payload that this descriptor was read from. What it does not carry is
     /// not written; the picture id keeps its width and so the lowest bits of `picture_id`.
     #[inline]
     pub fn renumber(&self, payload: &mut [u8], picture_id: u16, tl0_picture_index: u8) {
-        if let Some(present) = self.picture_id
-            && let Some(target) = payload.get_mut(PICTURE_ID_AT..)
-        {
-            present.with_value(picture_id).overwrite(target);
-        }
-        if self.tl0_picture_index.is_some()
-            && let Some(target) = payload.get_mut(usize::from(self.tl0_picture_index_at))
-        {
-            *target = tl0_picture_index;
-        }
+        self.numbers()
+            .overwrite(payload, picture_id, tl0_picture_index);
     }
 }
 
@@ -150,7 +153,7 @@ const MAX_REFERENCES: usize = 3;
 const MORE_REFERENCES_BIT: u8 = 0x01;
 
 /// Right behind the first byte.
-const PICTURE_ID_AT: usize = 1;
+const PICTURE_ID_AT: u8 = 1;
 
 const PICTURE_ID_BIT: u8 = 0x80;
 const PREDICTED_BIT: u8 = 0x40;

@@ -21,6 +21,37 @@ pub enum DecodeTargetIndication {
     Required,
 }
 
+/// What one frame is to each decode target.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Indications {
+    /// Two bits a decode target, target 0 in the lowest.
+    bits: u64,
+    decode_target_count: u8,
+}
+
+impl Indications {
+    /// How many decode targets the stream has, 1 to 32; 0 by default.
+    #[inline]
+    pub const fn decode_target_count(&self) -> u8 {
+        self.decode_target_count
+    }
+
+    /// What the frame is to this decode target; not present in a target that the stream does not
+    /// have.
+    #[inline]
+    pub const fn of(&self, decode_target: u8) -> DecodeTargetIndication {
+        if decode_target >= self.decode_target_count {
+            return DecodeTargetIndication::NotPresent;
+        }
+        match self.bits >> (2 * decode_target) & 0x03 {
+            0 => DecodeTargetIndication::NotPresent,
+            1 => DecodeTargetIndication::Discardable,
+            2 => DecodeTargetIndication::Switch,
+            _ => DecodeTargetIndication::Required,
+        }
+    }
+}
+
 /// References and purposes of one frame.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct FrameDependencies {
@@ -50,14 +81,15 @@ impl FrameDependencies {
     /// have.
     #[inline]
     pub fn indication(&self, decode_target: u8) -> DecodeTargetIndication {
-        if decode_target >= self.decode_target_count {
-            return DecodeTargetIndication::NotPresent;
-        }
-        match self.indications >> (2 * decode_target) & 0x03 {
-            0 => DecodeTargetIndication::NotPresent,
-            1 => DecodeTargetIndication::Discardable,
-            2 => DecodeTargetIndication::Switch,
-            _ => DecodeTargetIndication::Required,
+        self.indications().of(decode_target)
+    }
+
+    /// What the frame is to every decode target, to be kept without the rest.
+    #[inline]
+    pub const fn indications(&self) -> Indications {
+        Indications {
+            bits: self.indications,
+            decode_target_count: self.decode_target_count,
         }
     }
 

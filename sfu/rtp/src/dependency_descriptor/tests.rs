@@ -359,13 +359,28 @@ fn any_packet_survives_writing_reading_and_rewriting() {
             parsed
                 .write_with_active_targets(value, mask, &mut out)
                 .expect("room");
-            let again = DependencyDescriptor::parse(&out[..len], Some(&structure))
-                .expect("a rewritten descriptor");
-            assert_eq!(again.active_decode_targets, Some(mask));
-            assert_eq!(
-                (again.frame, again.layer, again.head),
-                (parsed.frame, parsed.layer, parsed.head)
-            );
+            let check = |rewritten: &[u8], head| {
+                let again = DependencyDescriptor::parse(rewritten, Some(&structure))
+                    .expect("a rewritten descriptor");
+                assert_eq!(again.active_decode_targets, Some(mask));
+                assert_eq!(
+                    (again.frame, again.layer, again.head),
+                    (parsed.frame, parsed.layer, head)
+                );
+            };
+            check(&out[..len], parsed.head);
+
+            // The same without the structure, and under another number.
+            let count = structure.decode_target_count();
+            let len = super::write_with_active_targets(value, count, mask, &mut out).expect("room");
+            assert!(len <= value.len() + DependencyDescriptor::MAX_GROWTH);
+            let frame_number = random.random();
+            super::renumber(&mut out, frame_number);
+            let head = DescriptorHead {
+                frame_number,
+                ..parsed.head
+            };
+            check(&out[..len], head);
         }
     }
 }
