@@ -8,7 +8,7 @@ pub use sfu::engine::event::CloseReason;
 pub use sfu::room::{LeaveReason, Notification, TrackSource};
 
 pub use crate::network::Link;
-pub use crate::oracle::Watch;
+pub use crate::oracle::{ShownFrame, Watch};
 pub use crate::person::Person;
 pub use crate::world::{Departed, PersonId, World};
 

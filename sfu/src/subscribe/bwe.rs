@@ -193,6 +193,11 @@ impl Estimator {
             self.rate.raise_to(at, shown.rate);
             self.loss.raise_to(shown.rate);
             self.is_limited = shown.is_slowed;
+            if shown.is_slowed {
+                // Nothing else may ever tell while less is sent than was believed.
+                let arrives = self.throughput.rate().unwrap_or(0.0);
+                self.rate.lower_to(at, shown.rate.max(arrives));
+            }
         }
         self.probe(at);
     }
