@@ -2,7 +2,7 @@
  * The media connection: one RTCPeerConnection with what we publish and a pool of slots (recvonly transceivers) to
  * receive in. It makes the offers, one at a time, and knows nothing of rooms, names or the page.
  *
- * @import {Answer, Source} from './protocol.js'
+ * @import {Answer, Source, WantedEncoding} from './protocol.js'
  */
 
 import { cameraEncodings, screenEncodings } from './encodings.js';
@@ -16,7 +16,13 @@ const MOST_SLOT_PAIRS = 24;
 /** Slots are added a few at a time, so that a room that fills up does not need an offer for each person. */
 const SLOT_PAIRS_STEP = 2;
 
-/** @typedef {{transceiver: RTCRtpTransceiver, muted: boolean, trackId: string | null}} Published */
+/**
+ * @typedef {object} Published
+ * @property {RTCRtpTransceiver} transceiver
+ * @property {boolean} muted
+ * @property {string | null} trackId
+ * @property {WantedEncoding[]} wanted What the server has said of the track; empty: all is wanted.
+ */
 
 /**
  * @typedef {object} MediaLinkOptions
@@ -65,17 +71,33 @@ export class MediaLink {
     const known = this.#published.get(source);
     if (known === undefined || known.transceiver.direction === 'stopped') {
       const transceiver = this.#addSender(source, track);
-      this.#published.set(source, { transceiver, muted, trackId: null });
+      this.#published.set(source, { transceiver, muted, trackId: null, wanted: [] });
       return;
     }
     known.muted = muted;
     const { transceiver } = known;
     if (transceiver.sender.track === track && transceiver.direction === 'sendonly') return;
     await transceiver.sender.replaceTrack(track);
-    if (track !== null && source === 'camera') await fitEncodings(transceiver.sender, track);
+    if (track !== null && source === 'camera') await setEncodings(transceiver.sender, cameraEncodings(track), known.wanted);
     if (transceiver.direction !== 'sendonly') {
       transceiver.direction = 'sendonly';
       known.trackId = null;
+    }
+  }
+
+  /**
+   * Sends of a track what anybody is to see, and no more.
+   *
+   * @param {string} trackId
+   * @param {WantedEncoding[]} wanted
+   */
+  async want(trackId, wanted) {
+    for (const [source, published] of this.#published) {
+      if (published.trackId !== trackId) continue;
+      published.wanted = wanted;
+      const { sender } = published.transceiver;
+      const encodings = source === 'camera' ? cameraEncodings(sender.track) : screenEncodings();
+      await setEncodings(sender, encodings, wanted);
     }
   }
 
@@ -237,15 +259,20 @@ function preferRedundancy(transceiver) {
 }
 
 /**
- * Adapts the layers to a camera of another size.
+ * Adapts the layers of a sender: to a camera of another size, and to what anybody is to see.
  *
  * @param {RTCRtpSender} sender
- * @param {MediaStreamTrack} track
+ * @param {RTCRtpEncodingParameters[]} encodings
+ * @param {WantedEncoding[]} wanted
  */
-async function fitEncodings(sender, track) {
+async function setEncodings(sender, encodings, wanted) {
   const parameters = sender.getParameters();
-  const wanted = new Map(cameraEncodings(track).map((encoding) => [encoding.rid, encoding]));
-  for (const encoding of parameters.encodings ?? []) Object.assign(encoding, wanted.get(encoding.rid ?? ''));
+  for (const encoding of parameters.encodings ?? []) {
+    const { rid } = encoding;
+    const known = encodings.find((candidate) => candidate.rid === rid);
+    const isWanted = wanted.find((candidate) => candidate.rid === rid)?.wanted ?? true;
+    Object.assign(encoding, known, { active: (known?.active ?? true) && isWanted });
+  }
   // Before the first answer there are no encodings to change; they were right when the sender was made.
   if (parameters.encodings?.length) await sender.setParameters(parameters);
 }

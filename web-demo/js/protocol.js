@@ -42,8 +42,12 @@
  * @typedef {object} Assignments
  * @property {'assignments'} type
  * @property {number} revision
- * @property {{mid: string, track: string | null, participant: string | null}[]} slots
+ * @property {{mid: string, track: string | null, participant: string | null, paused?: boolean}[]} slots
  * @property {string[]} unassigned
+ *
+ * @typedef {{rid?: string, wanted: boolean}} WantedEncoding
+ *
+ * @typedef {{track: string, height: number}} ViewedTrack
  *
  * @typedef {object} Closed
  * @property {'closed'} type
@@ -66,11 +70,14 @@
  *   | {type: 'speakers', speakers: string[]}
  *   | {type: 'connected', protection: string}
  *   | {type: 'track-started', track: string}
+ *   | {type: 'wanted', track: string, encodings: WantedEncoding[]}
  * } ServerMessage
  *
  * @typedef {{type: 'join', room: string, name: string, token?: string, resume?: string}
  *   | {type: 'offer', sdp: string, tracks: {mid: string, source: Source, muted: boolean}[]}
  *   | {type: 'mute', track: string, muted: boolean}
+ *   | {type: 'subscribe', pinned: string[]}
+ *   | {type: 'view', tracks: ViewedTrack[]}
  *   | {type: 'leave'}
  *   | {type: 'ping'}
  * } ClientMessage

@@ -16,6 +16,7 @@ import { Loudspeaker } from './loudspeaker.js';
 import { Notices } from './notices.js';
 import { connectionSentence, connectionText, deviceSentence, newsSentence, screenSentence } from './sentences.js';
 import { TileGrid } from './tile-grid.js';
+import { Viewing } from './viewing.js';
 
 /** How often figures are read, in milliseconds. */
 const FIGURES_INTERVAL = 1_000;
@@ -41,6 +42,11 @@ export class RoomView {
   /** @type {FigureReader | null} */
   #figures = null;
   #drawPending = false;
+  /** The track that matters most. @type {string | null} */
+  #pinned = null;
+  /** The session that was told. @type {string | null} */
+  #toldSession = null;
+  #viewing = new Viewing((tracks) => this.#session.view(tracks));
   /** @type {Session} */
   #session;
   /** @type {LocalMedia} */
@@ -76,6 +82,7 @@ export class RoomView {
     this.#view.hidden = true;
     clearInterval(this.#timer);
     this.#loudspeaker.close();
+    this.#viewing.close();
     this.#notices.clear();
     this.#people.show(new Map());
     this.#screens.show(new Map());
@@ -125,6 +132,7 @@ export class RoomView {
     this.#people.show(this.#peopleStates());
     this.#showSpeaking();
 
+    this.#drawViewing();
     this.#drawControls();
     this.#loudspeaker.play(session.media.receivers);
   }
@@ -144,6 +152,7 @@ export class RoomView {
         picture: camera && !camera.muted ? (session.slotOf(camera.id)?.receiver.track ?? null) : null,
         muted: microphone?.muted ?? true,
         mirrored: false,
+        ...this.#attention(camera && !camera.muted ? camera.id : null),
       });
     }
     const { camera, microphone } = this.#local;
@@ -154,6 +163,7 @@ export class RoomView {
       picture: camera.track,
       muted: !microphone.on,
       mirrored: !camera.synthetic,
+      ...this.#attention(null),
     });
     return states;
   }
@@ -166,12 +176,46 @@ export class RoomView {
     for (const { name, tracks } of session.participants) {
       for (const { id, source } of tracks.values()) {
         if (source !== 'screen') continue;
-        states.set(id, { ...common, name, self: false, picture: session.slotOf(id)?.receiver.track ?? null });
+        const picture = session.slotOf(id)?.receiver.track ?? null;
+        states.set(id, { ...common, name, self: false, picture, ...this.#attention(id) });
       }
     }
     const own = session.media.screen;
-    if (own !== null) states.set(SELF, { ...common, name: session.name, self: true, picture: own });
+    if (own !== null) states.set(SELF, { ...common, name: session.name, self: true, picture: own, ...this.#attention(null) });
     return states;
+  }
+
+  /** What a tile says and asks of a track that somebody else sends. @param {string | null} trackId */
+  #attention(trackId) {
+    const paused = trackId !== null && this.#session.isPaused(trackId);
+    const pinned = trackId !== null && trackId === this.#pinned;
+    return { paused, pinned, pin: trackId === null ? null : () => this.#togglePin(trackId) };
+  }
+
+  /** @param {string} trackId */
+  #togglePin(trackId) {
+    this.#pinned = this.#pinned === trackId ? null : trackId;
+    this.#session.pin(this.#pinned);
+    this.draw();
+  }
+
+  /** Tells which tile shows which track. */
+  #drawViewing() {
+    if (this.#toldSession !== this.#session.id) {
+      // Another session knows nothing of what was said in the one before.
+      this.#toldSession = this.#session.id;
+      if (this.#pinned !== null) this.#session.pin(this.#pinned);
+      this.#viewing.repeat();
+    }
+    /** @type {Map<Element, string>} */
+    const shown = new Map();
+    for (const { id, tracks } of this.#session.participants) {
+      for (const track of tracks.values()) {
+        const tile = track.source === 'camera' ? this.#people.tile(id) : this.#screens.tile(track.id);
+        if (track.kind === 'video' && tile !== null) shown.set(tile.element, track.id);
+      }
+    }
+    this.#viewing.show(shown);
   }
 
   #drawControls() {

@@ -18,6 +18,8 @@ export class Roster {
   #participants = new Map();
   /** Which slot shows which track. @type {Map<string, string>} */
   #midOfTrack = new Map();
+  /** Tracks of which nothing is sent, because our connection is too slow. @type {Set<string>} */
+  #paused = new Set();
   #revision = -1;
   /** Who talks. @type {Set<string>} */
   #speakers = new Set();
@@ -36,6 +38,7 @@ export class Roster {
   /** The media connection is gone, and with it every slot. */
   forgetSlots() {
     this.#midOfTrack = new Map();
+    this.#paused = new Set();
     this.unassigned = 0;
   }
 
@@ -52,6 +55,11 @@ export class Roster {
   /** Whether somebody talks, as the server hears it. @param {string} participantId */
   speaks(participantId) {
     return this.#speakers.has(participantId);
+  }
+
+  /** Whether nothing of a track is sent to us, because our connection is too slow. @param {string} trackId */
+  isPaused(trackId) {
+    return this.#paused.has(trackId);
   }
 
   /** How many tracks of a kind there are to receive. @param {Kind} kind */
@@ -115,7 +123,12 @@ export class Roster {
     if (revision < this.#revision) return;
     this.#revision = revision;
     this.#midOfTrack = new Map();
-    for (const { mid, track } of slots) if (track !== null) this.#midOfTrack.set(track, mid);
+    this.#paused = new Set();
+    for (const { mid, track, paused } of slots) {
+      if (track === null) continue;
+      this.#midOfTrack.set(track, mid);
+      if (paused) this.#paused.add(track);
+    }
     this.unassigned = unassigned.length;
   }
 }

@@ -2,7 +2,7 @@
  * The media of a session: begins a media connection when the server is there, brings what it sends in line with
  * LocalMedia and the shared screen, asks for slots, and begins anew when the path to the server is lost.
  *
- * @import {Answer, ClientMessage, Joined, Source} from './protocol.js'
+ * @import {Answer, ClientMessage, Joined, Source, WantedEncoding} from './protocol.js'
  * @import {LocalMedia} from './local-media.js'
  * @import {Roster} from './roster.js'
  */
@@ -128,6 +128,13 @@ export class SessionMedia {
     this.#link?.close();
     this.#link = null;
     this.#stopScreen();
+  }
+
+  /** The server says which encodings of our track anybody is to see. @param {string} trackId @param {WantedEncoding[]} encodings */
+  want(trackId, encodings) {
+    this.#publishing = this.#publishing
+      .then(() => this.#link?.want(trackId, encodings))
+      .catch(this.#options.onRefused);
   }
 
   /** The server says that media can flow. */

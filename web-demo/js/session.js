@@ -2,7 +2,7 @@
  * One stay in a room: joins, and comes back by itself when the server or the network was away. Who is there is kept
  * by Roster, what is sent and received by SessionMedia. It knows nothing of the page.
  *
- * @import {Joined, ServerMessage} from './protocol.js'
+ * @import {ClientMessage, Joined, ServerMessage, ViewedTrack} from './protocol.js'
  * @import {Input, LocalMedia} from './local-media.js'
  * @import {RosterNews} from './roster.js'
  */
@@ -85,6 +85,11 @@ export class Session {
     return this.#ending;
   }
 
+  /** Changes when the server has forgotten what we said. Null before the first time. */
+  get id() {
+    return this.#phase === 'live' ? (this.#joined?.participant ?? null) : null;
+  }
+
   get room() {
     return this.#options.room;
   }
@@ -123,6 +128,21 @@ export class Session {
     const mid = this.#roster.midOf(trackId);
     const receiver = mid === null ? null : this.media.receiver(mid);
     return mid === null || receiver === null ? null : { mid, receiver };
+  }
+
+  /** Whether nothing of a track is sent to us, because our connection is too slow. @param {string} trackId */
+  isPaused(trackId) {
+    return this.#roster.isPaused(trackId);
+  }
+
+  /** Says which track matters most, or that all matter the same. @param {string | null} trackId */
+  pin(trackId) {
+    this.#tell({ type: 'subscribe', pinned: trackId === null ? [] : [trackId] });
+  }
+
+  /** Says how large tracks are shown, in device pixels. @param {ViewedTrack[]} tracks */
+  view(tracks) {
+    this.#tell({ type: 'view', tracks });
   }
 
   /** Leaves for good. */
@@ -189,6 +209,7 @@ export class Session {
     if (this.#isOver()) return;
     const news = this.#roster.handle(message);
     if (message.type === 'connected') this.media.connected();
+    if (message.type === 'wanted') this.media.want(message.track, message.encodings);
     if (message.type === 'assignments' && this.#roster.unassigned > 0) this.media.growSlots();
     if (message.type === 'track-muted' && message.muted) this.#mutedByAdmin(message.track);
     this.#options.onChange();
@@ -202,6 +223,11 @@ export class Session {
     this.media.noteMuted(input);
     void this.#options.local.turn(input, false);
     this.#options.onNews({ type: 'muted-by-admin', input });
+  }
+
+  /** Says something that is said again when it was lost. @param {ClientMessage} message */
+  #tell(message) {
+    if (this.#phase === 'live') this.#signaling?.request(message).catch((error) => this.#refused(error));
   }
 
   /** @param {unknown} error */

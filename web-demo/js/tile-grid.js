@@ -60,7 +60,10 @@ export class TileGrid {
     if (clientWidth === 0 || this.#tiles.size === 0) return;
     const cropped = innerWidth > innerHeight ? NARROWEST.landscape : NARROWEST.portrait;
     const narrowest = this.#croppable && this.#tiles.size > 1 ? cropped : WHOLE;
-    const { width, height } = bestLayout(this.#tiles.size, clientWidth, clientHeight, GAP, narrowest);
+    // A pinned tile takes the place of four.
+    const pinned = this.#tiles.size > 1 && this.#croppable && this.#list.querySelector('[data-pinned]') !== null;
+    const places = this.#tiles.size + (pinned ? 3 : 0);
+    const { width, height } = bestLayout(places, clientWidth, clientHeight, GAP, narrowest);
     this.#list.style.setProperty('--tile-width', `${width}px`);
     this.#list.style.setProperty('--tile-height', `${height}px`);
   }

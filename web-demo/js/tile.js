@@ -15,6 +15,9 @@ import { initialsOf } from './names.js';
  * @property {MediaStreamTrack | null} picture
  * @property {boolean} muted Whether they cannot be heard.
  * @property {boolean} mirrored
+ * @property {boolean} paused Whether nothing of it comes, because the connection is too slow.
+ * @property {boolean} pinned
+ * @property {(() => void) | null} pin What a press on the pin does; null if there is nothing to pin.
  */
 
 export class Tile {
@@ -24,11 +27,13 @@ export class Tile {
   #state = within(this.element, '.plate-state', HTMLElement);
   #initials = within(this.element, '.initials', HTMLElement);
   #figures = within(this.element, '.tile-figures', HTMLElement);
+  #paused = within(this.element, '.tile-paused', HTMLElement);
+  #pin = within(this.element, '.tile-pin', HTMLButtonElement);
   /** @type {MediaStreamTrack | null} */
   #picture = null;
 
   /** @param {TileState} state */
-  show({ name, self, kind, picture, muted, mirrored }) {
+  show({ name, self, kind, picture, muted, mirrored, paused, pinned, pin }) {
     const label = kind === 'screen' ? (self ? 'Your screen' : `${name}’s screen`) : self ? `${name} (you)` : name;
     setText(this.#name, label);
     setText(this.#initials, initialsOf(name));
@@ -37,6 +42,12 @@ export class Tile {
     this.element.toggleAttribute('data-self', self);
     this.element.toggleAttribute('data-muted', muted);
     this.element.toggleAttribute('data-mirrored', mirrored);
+    this.element.toggleAttribute('data-pinned', pinned);
+    this.#paused.hidden = !paused;
+    this.#pin.hidden = pin === null;
+    this.#pin.onclick = pin;
+    this.#pin.setAttribute('aria-pressed', String(pinned));
+    this.#pin.setAttribute('aria-label', `Pin ${label}`);
     setIcon(within(this.element, '.plate-icon', SVGSVGElement), 'microphone-off');
     const states = [muted && 'microphone off', kind === 'person' && picture === null && 'camera off'];
     setText(this.#state, states.filter(Boolean).map((state) => `, ${state}`).join(''));

@@ -54,7 +54,8 @@ test('a room of two lasts a minute without a freeze', async (context) => {
     }
     const { video, audio } = laterReceived;
     assert.ok(video && audio && received.video && received.audio);
-    assert.equal(video.height, laterSent.heights[0], `${what}: not the largest of the layers ${laterSent.heights}`);
+    // Which one depends on how large the tile is.
+    assert.ok(laterSent.heights.includes(video.height), `${what}: ${video.height} is none of the layers ${laterSent.heights}`);
     const packets = video.packets - received.video.packets;
     const lost = video.lost - received.video.lost;
     assert.ok(lost <= MOST_LOST * packets, `${what}: ${lost} of ${packets} packets lost`);
