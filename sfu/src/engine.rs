@@ -54,7 +54,7 @@ use burst::Burst;
 use control_queue::ControlQueue;
 use deadlines::{Deadlines, Due};
 use debug_state::Held;
-use event::Event;
+use event::{CloseReason, Event};
 use handshakes::Handshakes;
 use peer::Peer;
 use pipe::PipeBatch;
@@ -108,6 +108,9 @@ pub struct Engine {
     runs: Runs,
     /// Packets that arrived and that the slots have not decided about.
     burst: Burst,
+    /// Peers that have closed their connection. They go when what they sent in this turn has gone out: it has its
+    /// numbers already.
+    parting: Vec<PeerKey>,
     control: ControlQueue,
     events: VecDeque<Event>,
     /// What goes to each worker, by its index.
@@ -149,6 +152,7 @@ impl Engine {
             touched: Vec::new(),
             runs: Runs::default(),
             burst: Burst::default(),
+            parting: Vec::new(),
             control: ControlQueue::default(),
             events: VecDeque::new(),
             outboxes: (0..config.workers).map(|_| PipeBatch::default()).collect(),
@@ -205,7 +209,13 @@ impl Engine {
     /// Writes what is to be sent. `true`: the batch is full; send it, clear it and call again.
     pub fn poll_transmit(&mut self, batch: &mut SendBatch) -> bool {
         self.decide();
-        self.control.drain_into(batch) || self.write_pending(batch)
+        if self.control.drain_into(batch) || self.write_pending(batch) {
+            return true;
+        }
+        while let Some(key) = self.parting.pop() {
+            self.close_peer(self.now, key, CloseReason::ClosedByPeer);
+        }
+        self.control.drain_into(batch)
     }
 
     /// A batch for another worker. The caller swaps it for an empty one (`std::mem::swap`), or clears it.

@@ -200,13 +200,14 @@ impl World {
                 "seed {seed}: something at {now:?} does not come to an end"
             );
             let mut idle = true;
-            while let Some(arrival) = self.network.poll_arrival(self.now) {
-                idle = false;
-                self.deliver(arrival);
-            }
+            // Commands before packets, as a worker takes them in.
             while let Some(applied) = self.node.poll_control(self.now) {
                 idle = false;
                 self.tell_oracles(&applied);
+            }
+            while let Some(arrival) = self.network.poll_arrival(self.now) {
+                idle = false;
+                self.deliver(arrival);
             }
             idle &= !self.node.handle_due(self.now);
             idle &= !self.crowd.handle_due(self.now);

@@ -113,7 +113,7 @@ impl Engine {
                 DtlsEvent::Connected(keys) => self.connected(now, key, &keys),
                 DtlsEvent::Data(bytes) => self.receive_data(now, key, &bytes),
                 DtlsEvent::Closed => {
-                    self.close_peer(now, key, CloseReason::ClosedByPeer);
+                    self.parting.push(key);
                     return false;
                 }
             }
