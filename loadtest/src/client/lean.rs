@@ -6,7 +6,7 @@
 //! decrypts one packet in so many, because the rest tells nothing new, and asks for nothing again that was
 //! lost, because the loss is what is being measured.
 //!
-//! [`Peer`] is one of them, without sockets or clock; a [`Shard`] is a thread with many.
+//! [`peer::Peer`] is one of them, without sockets or clock; a [`Shard`] is a thread with many.
 
 mod dtls;
 mod feedback;

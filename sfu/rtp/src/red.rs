@@ -82,7 +82,7 @@ impl<'a> Iterator for Blocks<'a> {
     }
 }
 
-/// Length of the payload that [`write`] makes of these.
+/// Length of the payload that [`write`](fn@write) makes of these.
 pub fn len_with(redundant: &[Block<'_>], primary: &[u8]) -> usize {
     let blocks = redundant
         .iter()
@@ -133,10 +133,10 @@ pub const MAX_OFFSET: u16 = 0x3fff;
 /// The most bytes that a redundant block can have: 10 bits.
 pub const MAX_BLOCK_LEN: usize = 0x03ff;
 
-/// Length of what [`write`] puts in front of each redundant block.
+/// Length of what [`write`](fn@write) puts in front of each redundant block.
 pub const BLOCK_HEAD_LEN: usize = 4;
 
-/// Length of what [`write`] puts in front of the primary block.
+/// Length of what [`write`](fn@write) puts in front of the primary block.
 pub const PRIMARY_HEAD_LEN: usize = 1;
 
 /// Chromium sends two redundant blocks at most by default and nine if told to; the rest is room.
