@@ -1,7 +1,9 @@
 //! Accepts TCP connections and serves HTTP/1.1 on them, each in a task of its own.
 //!
 //! Like `axum::serve`, but with a deadline for the head of a request, so that idle connections do not
-//! pile up, and with a cap on connections.
+//! pile up, with a cap on connections, and with ends that the client gets to read ([`lingering`]).
+
+mod lingering;
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -18,6 +20,8 @@ use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt;
+
+use self::lingering::Lingering;
 
 /// How long the kernel keeps trying to give a client what it does not take: without this, a client that
 /// reads nothing would keep its connection for ever.
@@ -54,6 +58,7 @@ pub(crate) async fn serve(
     mut stopping: watch::Receiver<bool>,
 ) {
     let places = Arc::new(Semaphore::new(reception.places));
+    let lingering = Arc::new(Semaphore::new(lingering::AT_ONCE));
     loop {
         let accepted = tokio::select! {
             () = stopped(&mut stopping) => return,
@@ -67,6 +72,10 @@ pub(crate) async fn serve(
                 continue;
             }
         };
+        // Signaling messages are small and should leave at once.
+        let _ = stream.set_nodelay(true);
+        let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(UNTAKEN_TIMEOUT));
+        let stream = Lingering::new(stream, lingering.clone());
         let (router, stopping) = (router.clone(), stopping.clone());
         tokio::spawn(serve_connection(
             stream,
@@ -96,16 +105,13 @@ async fn accept(
 }
 
 async fn serve_connection(
-    stream: TcpStream,
+    stream: Lingering,
     peer: SocketAddr,
     place: Place,
     router: Router,
     head_timeout: Duration,
     mut stopping: watch::Receiver<bool>,
 ) {
-    // Signaling messages are small and should leave at once.
-    let _ = stream.set_nodelay(true);
-    let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(UNTAKEN_TIMEOUT));
     let service =
         hyper::service::service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
             let mut request: Request = request.map(Body::new);

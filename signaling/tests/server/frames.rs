@@ -68,6 +68,21 @@ async fn a_bad_frame_ends_its_connection_and_no_other() {
 }
 
 #[tokio::test]
+async fn who_goes_on_sending_still_reads_why_it_is_closed() {
+    let server = server("").await;
+    let mut client = Client::connect(server.address()).await;
+    let MaybeTlsStream::Plain(stream) = client.socket.get_mut() else {
+        panic!("loopback has no TLS")
+    };
+    let too_large = frame(TEXT, &vec![b' '; 2 * MAX_MESSAGE_BYTES]);
+    for piece in too_large.chunks(1024) {
+        stream.write_all(piece).await.expect("the server reads on");
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(client.closed().await.code, CloseCode::BadFrame);
+}
+
+#[tokio::test]
 async fn a_large_message_is_taken_whole_and_in_pieces() {
     let server = server("").await;
     let mut client = Client::connect(server.address()).await;
