@@ -62,6 +62,11 @@ const COUNTERS: &[OfWorker<u64>] = &[
         |worker| worker.counters.nack_sent,
     ),
     (
+        "recovered_audio_frames",
+        "Frames of sound that were lost on the way from a publisher and that a later packet brought back",
+        |worker| worker.counters.audio_recovered,
+    ),
+    (
         "keyframe_requests_received",
         "Keyframe requests (PLI, FIR) of subscribers",
         |worker| worker.counters.keyframe_requests_received,
@@ -70,6 +75,11 @@ const COUNTERS: &[OfWorker<u64>] = &[
         "keyframe_requests_sent",
         "Keyframe requests sent to publishers",
         |worker| worker.counters.keyframe_requests_sent,
+    ),
+    (
+        "cached_starts",
+        "Slots that began with pictures from the cache, for which no publisher was asked",
+        |worker| worker.counters.cached_starts,
     ),
     (
         "handshakes_completed",
