@@ -208,11 +208,7 @@ impl Engine {
             return;
         }
         let sent = entry.packet;
-        // A decoder goes on from the keyframe of what is shown now. A layer is often left because the path is
-        // full of it, and its repairs would keep it so.
-        let current = slot.forwarder.current();
-        let is_left = current.is_some_and(|current| current != usize::from(sent.encoding));
-        if is_left || slot.track != Some(sent.track) {
+        if sent.is_left(slot.track, &slot.forwarder) {
             self.counters.drop(DropReason::BeforeSwitch);
             return;
         }

@@ -188,6 +188,17 @@ impl Slot {
     }
 }
 
+impl Sent {
+    /// Whether the slot that shows `track` by `forwarder` has left what this is of. A decoder goes on from the
+    /// keyframe of what is shown now; and a layer is often left because the path is full of it, and its repairs
+    /// would keep it so.
+    pub(crate) fn is_left(&self, track: Option<TrackKey>, forwarder: &Forwarder) -> bool {
+        let current = forwarder.current();
+        let other_layer = current.is_some_and(|current| current != usize::from(self.encoding));
+        other_layer || track != Some(self.track)
+    }
+}
+
 impl Outgoing {
     fn new(ssrc: Ssrc) -> Self {
         Self {
@@ -199,3 +210,6 @@ impl Outgoing {
 
 /// Chromium offers 13 video formats; twice that leaves room.
 const MAX_TRACK_CODECS: usize = 32;
+
+#[cfg(test)]
+mod tests;

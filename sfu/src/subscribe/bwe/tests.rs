@@ -84,6 +84,39 @@ fn after_a_drop_the_queue_is_gone_soon_and_after_the_return_the_best_layer_is_ba
 }
 
 #[test]
+fn a_probe_that_was_slowed_lowers_what_was_believed_while_little_is_sent() {
+    let mut link = Link::new(5e6);
+    want(&mut link, 3_000);
+    link.run(5.0, layers);
+    let before = link.estimate();
+    assert!(before > 2e6, "{before}");
+    // Sound fits with room, so neither delay nor loss tells that the path has become narrow.
+    link.rate = 400e3;
+    want(&mut link, 6_000);
+    link.run(10.0, |_| 50e3);
+    let found = link.estimate();
+    assert!((300e3..420e3).contains(&found), "{found} after {before}");
+}
+
+#[test]
+fn a_slowed_probe_does_not_lower_the_estimate_below_what_arrives() {
+    let mut link = Link::new(5e6);
+    want(&mut link, 6_000);
+    let mut least = f64::INFINITY;
+    for step in 0..4_000 {
+        // 375 bytes every 5 ms: 600 kbit/s, with room but while a train is under way.
+        let is_probed = link.estimator.padding_at().is_some();
+        link.rate = if is_probed { 300e3 } else { 5e6 };
+        link.run(0.005, |_| 91e3);
+        if step > 200 {
+            least = least.min(link.estimate());
+        }
+    }
+    assert!(link.estimator.probes() > 3);
+    assert!(least > 450e3, "{least} at least, and 600 kbit/s arrive");
+}
+
+#[test]
 fn having_little_to_send_neither_lowers_nor_raises_the_estimate() {
     let mut link = Link::new(5e6);
     want(&mut link, 3_000);
