@@ -3,11 +3,11 @@
 
 use std::time::Duration;
 
-use sfu::parameters::MediaKind;
+use sfu::parameters::{Codec, MediaKind};
 use sfu::room::{Grants, TrackSource, Viewing};
 
 use crate::client::dialect::Dialect;
-use crate::media::EncoderSettings;
+use crate::media::{EncoderSettings, Scalability};
 use crate::network::Link;
 
 /// A person who will join a room.
@@ -78,7 +78,7 @@ pub struct Source {
 #[derive(Clone, PartialEq, Debug)]
 pub struct LayerSettings {
     /// Its RID; without one there is no simulcast.
-    pub rid: Option<&'static str>,
+    pub rid: Option<String>,
     /// How it is coded.
     pub encoder: EncoderSettings,
     /// Whether it sends from the beginning.
@@ -140,7 +140,7 @@ impl Person {
         let layers = bitrates.iter().enumerate().map(|(index, &bitrate)| {
             let scale = 1 << index;
             LayerSettings {
-                rid: Some(RIDS[index]),
+                rid: Some(RIDS[index].to_owned()),
                 encoder: encoder(bitrate, (320 * scale, 180 * scale)),
                 active: true,
             }
@@ -176,13 +176,51 @@ impl Person {
 
     /// This, with `layers` temporal layers in every encoding.
     #[must_use]
-    pub fn temporal_layers(mut self, layers: u8) -> Self {
-        for layer in self
-            .sources
-            .iter_mut()
-            .flat_map(|source| &mut source.layers)
-        {
-            layer.encoder.temporal_layers = layers;
+    pub fn temporal_layers(self, layers: u8) -> Self {
+        self.encodings(|encoder| encoder.scalability.temporal = layers)
+    }
+
+    /// This, with `layers` spatial layers in every encoding.
+    #[must_use]
+    pub fn spatial_layers(self, layers: u8) -> Self {
+        self.encodings(|encoder| encoder.scalability.spatial = layers)
+    }
+
+    /// This, with spatial layers that refer to one another in keyframes only.
+    #[must_use]
+    pub fn key_only(self) -> Self {
+        self.encodings(|encoder| encoder.scalability.key = true)
+    }
+
+    /// This, coding all its pictures so. AV1 comes with dependency descriptors.
+    #[must_use]
+    pub fn codec(self, codec: Codec) -> Self {
+        self.encodings(|encoder| {
+            encoder.codec = codec;
+            encoder.described |= codec == Codec::Av1;
+        })
+    }
+
+    /// This, with dependency descriptors.
+    #[must_use]
+    pub fn described(self) -> Self {
+        self.encodings(|encoder| encoder.described = true)
+    }
+
+    /// This, with pictures that are encrypted from end to end; dependency descriptors tell what servers must
+    /// know.
+    #[must_use]
+    pub fn sealed(self) -> Self {
+        self.described().encodings(|encoder| encoder.sealed = true)
+    }
+
+    /// This, with other names for the layers of its simulcast, the lowest first.
+    #[must_use]
+    pub fn rids(mut self, rids: &[&str]) -> Self {
+        for source in &mut self.sources {
+            for (layer, rid) in source.layers.iter_mut().zip(rids) {
+                layer.rid = Some((*rid).to_owned());
+            }
         }
         self
     }
@@ -190,12 +228,17 @@ impl Person {
     /// This, with the layer of this RID silent until the scenario starts it.
     #[must_use]
     pub fn without_layer(mut self, rid: &str) -> Self {
-        for layer in self
-            .sources
-            .iter_mut()
-            .flat_map(|source| &mut source.layers)
-        {
-            layer.active &= layer.rid != Some(rid);
+        let sources = self.sources.iter_mut();
+        for layer in sources.flat_map(|source| &mut source.layers) {
+            layer.active &= layer.rid.as_deref() != Some(rid);
+        }
+        self
+    }
+
+    fn encodings(mut self, change: impl Fn(&mut EncoderSettings)) -> Self {
+        let sources = self.sources.iter_mut();
+        for layer in sources.flat_map(|source| &mut source.layers) {
+            change(&mut layer.encoder);
         }
         self
     }
@@ -311,10 +354,13 @@ impl Source {
 
 fn encoder(bitrate: u32, size: (u16, u16)) -> EncoderSettings {
     EncoderSettings {
+        codec: Codec::Vp8,
         bitrate,
         frame_rate: 30,
         size,
-        temporal_layers: 1,
+        scalability: Scalability::NONE,
+        described: false,
+        sealed: false,
     }
 }
 

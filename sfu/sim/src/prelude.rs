@@ -5,6 +5,7 @@ pub use std::time::Duration;
 pub use sfu::demand::Display;
 pub use sfu::drop_reason::DropReason;
 pub use sfu::engine::event::CloseReason;
+pub use sfu::parameters::Codec;
 pub use sfu::room::{LeaveReason, Notification, TrackSource};
 
 pub use crate::network::Link;

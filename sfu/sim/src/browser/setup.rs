@@ -20,7 +20,7 @@ use rtc::rtp_transceiver::rtp_sender::{
 };
 use rtc::rtp_transceiver::{RTCRtpSenderId, RTCRtpTransceiverDirection, RTCRtpTransceiverInit};
 use rtp::Packet;
-use sfu::parameters::MediaKind;
+use sfu::parameters::{Codec, MediaKind};
 
 use super::ExtensionKind;
 use crate::client::dialect::Dialect;
@@ -139,6 +139,11 @@ pub(super) fn offered_lines(offer: &str) -> Vec<OfferedLine> {
             mid: mid.to_owned(),
             kind,
             sends: sends.then(|| OfferedSender {
+                codec: if kind == MediaKind::Audio {
+                    Codec::Opus
+                } else {
+                    Codec::Vp8
+                },
                 rids: Vec::new(),
                 ssrcs: Vec::new(),
             }),

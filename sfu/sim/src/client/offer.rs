@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::net::SocketAddr;
 
-use sfu::parameters::{IceCredentials, MediaKind};
+use sfu::parameters::{Codec, IceCredentials, MediaKind};
 use sfu_rtp::ExtensionKind;
 
 use super::dialect::Dialect;
@@ -41,6 +41,8 @@ pub struct OfferedLine {
 /// What is said of a sender.
 #[derive(Clone, PartialEq, Eq, Debug)]
 pub struct OfferedSender {
+    /// What it sends; a receiver takes anything.
+    pub codec: Codec,
     /// Its RIDs; empty without simulcast.
     pub rids: Vec<String>,
     /// (SSRC, SSRC of retransmissions) of each encoding.
@@ -76,9 +78,11 @@ impl Offer<'_> {
     }
 
     fn push_line(&self, text: &mut String, line: &OfferedLine) {
-        let payload_type = self.dialect.payload_type(line.kind);
-        let rtx = self.dialect.rtx_payload_type();
-        let red = self.dialect.red_payload_type();
+        let dialect = self.dialect;
+        let payload_type = dialect.payload_type(Codec::Opus);
+        let red = dialect.red_payload_type();
+        let preferred = line.sends.as_ref().map(|sender| sender.codec);
+        let codecs = video_codecs(preferred);
         let (name, formats) = match line.kind {
             MediaKind::Audio => match self.redundancy {
                 None => ("audio", payload_type.to_string()),
@@ -86,7 +90,13 @@ impl Offer<'_> {
                 Some(0) => ("audio", format!("{payload_type} {red}")),
                 Some(_) => ("audio", format!("{red} {payload_type}")),
             },
-            MediaKind::Video => ("video", format!("{payload_type} {rtx}")),
+            MediaKind::Video => {
+                let types = codecs.clone().flat_map(|codec| {
+                    [dialect.payload_type(codec), dialect.rtx_payload_type(codec)]
+                });
+                let types: Vec<_> = types.map(|it| it.to_string()).collect();
+                ("video", types.join(" "))
+            }
         };
         push(text, format!("m={name} 9 UDP/TLS/RTP/SAVPF {formats}"));
         push(text, "c=IN IP4 0.0.0.0");
@@ -121,19 +131,35 @@ impl Offer<'_> {
                     push(text, format!("a=fmtp:{red} {payload_type}/{payload_type}"));
                 }
             }
-            MediaKind::Video => {
-                push(text, format!("a=rtpmap:{payload_type} VP8/90000"));
-                for feedback in ["goog-remb", "transport-cc", "ccm fir", "nack", "nack pli"] {
-                    push(text, format!("a=rtcp-fb:{payload_type} {feedback}"));
-                }
-                push(text, format!("a=rtpmap:{rtx} rtx/90000"));
-                push(text, format!("a=fmtp:{rtx} apt={payload_type}"));
-            }
+            MediaKind::Video => codecs.for_each(|codec| self.push_video_codec(text, codec)),
         }
         match &line.sends {
             Some(sender) => self.push_sender(text, sender),
             None => push(text, "a=recvonly"),
         }
+    }
+
+    fn push_video_codec(&self, text: &mut String, codec: Codec) {
+        let payload_type = self.dialect.payload_type(codec);
+        let rtx = self.dialect.rtx_payload_type(codec);
+        let name = codec.name();
+        push(text, format!("a=rtpmap:{payload_type} {name}/90000"));
+        for feedback in ["goog-remb", "transport-cc", "ccm fir", "nack", "nack pli"] {
+            push(text, format!("a=rtcp-fb:{payload_type} {feedback}"));
+        }
+        let parameters = match codec {
+            Codec::Vp9 => Some("profile-id=0"),
+            Codec::H264 => {
+                Some("level-asymmetry-allowed=1;packetization-mode=1;profile-level-id=42e01f")
+            }
+            Codec::Av1 => Some("level-idx=5;profile=0;tier=0"),
+            Codec::Vp8 | Codec::Opus => None,
+        };
+        if let Some(parameters) = parameters {
+            push(text, format!("a=fmtp:{payload_type} {parameters}"));
+        }
+        push(text, format!("a=rtpmap:{rtx} rtx/90000"));
+        push(text, format!("a=fmtp:{rtx} apt={payload_type}"));
     }
 
     fn push_sender(&self, text: &mut String, sender: &OfferedSender) {
@@ -156,6 +182,16 @@ impl Offer<'_> {
             push(text, format!("a=ssrc:{ssrc} cname:sim"));
         }
     }
+}
+
+/// All of them, the preferred first: what comes first is sent.
+fn video_codecs(preferred: Option<Codec>) -> impl Iterator<Item = Codec> + Clone {
+    let all = [Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Av1];
+    let others = all
+        .into_iter()
+        .filter(move |&codec| Some(codec) != preferred);
+    let preferred = preferred.filter(|codec| codec.kind() == MediaKind::Video);
+    preferred.into_iter().chain(others)
 }
 
 fn push(text: &mut String, line: impl AsRef<str>) {

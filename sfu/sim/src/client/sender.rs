@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use rand::rngs::SmallRng;
 use rand::{Rng, SeedableRng};
-use sfu::parameters::MediaKind;
+use sfu::parameters::{Codec, MediaKind};
 
 use super::clock::ClientClock;
 use super::dialect::Dialect;
 use super::offer::OfferedSender;
-use super::stream::{Departure, OutgoingStream, StreamNames, TransportNumbers};
+use super::stream::{Content, Departure, OutgoingStream, StreamNames, TransportNumbers};
 use crate::media::{Label, Stamp, VideoEncoder, write_opus};
 use crate::person::Source;
 
@@ -74,8 +74,8 @@ impl Sender {
         let encodings = layers.into_iter().enumerate().map(|(index, layer)| {
             let names = StreamNames {
                 mid: mid.clone(),
-                kind,
-                rid: layer.and_then(|layer| layer.rid).map(str::to_owned),
+                codec: layer.map_or(Codec::Opus, |layer| layer.encoder.codec),
+                rid: layer.and_then(|layer| layer.rid.clone()),
                 ssrc: rng.random(),
                 rtx_ssrc: video.then(|| rng.random()),
             };
@@ -109,6 +109,7 @@ impl Sender {
                 .map(|encoding| encoding.stream.names())
         };
         OfferedSender {
+            codec: names().next().map_or(Codec::Opus, |names| names.codec),
             rids: names().filter_map(|names| names.rid.clone()).collect(),
             ssrcs: names().map(|names| (names.ssrc, names.rtx_ssrc)).collect(),
         }
@@ -355,28 +356,34 @@ impl SendEncoding {
                 sequence,
                 number,
                 frame: number,
+                picture: number,
                 packet: 0,
                 packets: 1,
-                refers_back: 0,
+                refers_back: [0; 2],
+                spatial: 0,
                 temporal: 0,
+                layers: [1, 1],
                 tl0: 0,
                 captured,
             };
-            let payload = write_opus(&stamp, AUDIO_BYTES);
-            let marker = number == 0;
-            packets.push(
-                self.stream
-                    .packet(departure, transport, captured, payload, marker),
-            );
+            let content = Content {
+                payload: write_opus(&stamp, AUDIO_BYTES),
+                descriptor: None,
+                marker: number == 0,
+            };
+            let packet = self.stream.packet(departure, transport, captured, content);
+            packets.push(packet);
             return;
         };
         let keyframe = std::mem::take(&mut self.keyframe_wanted);
         for coded in encoder.encode(captured, keyframe, ssrc, sequence) {
-            let (payload, marker) = (coded.payload, coded.marker);
-            packets.push(
-                self.stream
-                    .packet(departure, transport, captured, payload, marker),
-            );
+            let content = Content {
+                payload: coded.payload,
+                descriptor: coded.descriptor,
+                marker: coded.marker,
+            };
+            let packet = self.stream.packet(departure, transport, captured, content);
+            packets.push(packet);
         }
     }
 }

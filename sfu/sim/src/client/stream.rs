@@ -10,8 +10,8 @@ use rand::rngs::SmallRng;
 use rtc::shared::marshal::Marshal;
 use rtcp::sender_report::SenderReport;
 use rtp::Packet;
-use rtp::header::{EXTENSION_PROFILE_ONE_BYTE, Extension, Header};
-use sfu::parameters::MediaKind;
+use rtp::header::{EXTENSION_PROFILE_ONE_BYTE, EXTENSION_PROFILE_TWO_BYTE, Extension, Header};
+use sfu::parameters::Codec;
 use sfu_rtp::extension::{AbsSendTime, AudioLevel, TransportSequence};
 use sfu_rtp::{ExtensionKind, NtpTime};
 
@@ -45,8 +45,8 @@ pub struct OutgoingStream {
 pub struct StreamNames {
     /// The m-line.
     pub mid: String,
-    /// Sound or pictures.
-    pub kind: MediaKind,
+    /// What it carries.
+    pub codec: Codec,
     /// The simulcast encoding.
     pub rid: Option<String>,
     /// Its SSRC.
@@ -60,8 +60,18 @@ struct SentPacket {
     at: Instant,
     sequence: u16,
     timestamp: u32,
-    marker: bool,
-    payload: Vec<u8>,
+    content: Content,
+}
+
+/// What a packet carries.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Content {
+    /// Its payload.
+    pub payload: Vec<u8>,
+    /// The dependency descriptor that goes with it.
+    pub descriptor: Option<Vec<u8>>,
+    /// Whether it is the last of its picture, or of sound the first of all.
+    pub marker: bool,
 }
 
 /// The counter of the transport-wide extension, and what a header says of the time of sending.
@@ -101,14 +111,10 @@ pub struct Departure {
 impl OutgoingStream {
     /// A stream that has sent nothing; its numbers begin anywhere.
     pub fn new(names: StreamNames, dialect: Dialect, rng: &mut SmallRng) -> Self {
-        let clock_rate = match names.kind {
-            MediaKind::Audio => 48_000,
-            MediaKind::Video => 90_000,
-        };
         Self {
+            clock_rate: names.codec.clock_rate(),
             names,
             dialect,
-            clock_rate,
             timestamp_offset: rng.random(),
             next_sequence: rng.random_range(0..0x8000),
             next_rtx_sequence: rng.random_range(0..0x8000),
@@ -133,31 +139,25 @@ impl OutgoingStream {
         self.next_sequence
     }
 
-    /// Makes the packet of a payload that was captured at `captured`.
+    /// Makes the packet of something that was captured at `captured`.
     pub fn packet(
         &mut self,
         departure: Departure,
         transport: &mut TransportNumbers,
         captured: Duration,
-        payload: Vec<u8>,
-        marker: bool,
+        mut content: Content,
     ) -> Vec<u8> {
         let sequence = self.take_sequence();
         let timestamp = self.timestamp(captured);
-        let sound = self.names.kind == MediaKind::Audio;
-        let (payload_type, payload) = match self.redundancy {
-            frames if frames == 0 || !sound => {
-                (self.dialect.payload_type(self.names.kind), payload)
-            }
-            _ => (
-                self.dialect.red_payload_type(),
-                self.redundant(timestamp, payload),
-            ),
-        };
+        let mut payload_type = self.dialect.payload_type(self.names.codec);
+        if self.redundancy > 0 && self.names.codec == Codec::Opus {
+            payload_type = self.dialect.red_payload_type();
+            content.payload = self.redundant(timestamp, content.payload);
+        }
         self.packets += 1;
-        self.octets += payload.len() as u32;
+        self.octets += content.payload.len() as u32;
         let header = Header {
-            marker,
+            marker: content.marker,
             payload_type,
             sequence_number: sequence,
             timestamp,
@@ -165,14 +165,15 @@ impl OutgoingStream {
             ..Header::default()
         };
         let naming = (!self.acknowledged).then_some(ExtensionKind::Rid);
-        let packet = self.finish(header, departure, transport, naming, &payload);
+        let descriptor = content.descriptor.as_deref();
+        let payload = &content.payload;
+        let packet = self.finish(header, departure, transport, naming, descriptor, payload);
         if self.names.rtx_ssrc.is_some() {
             self.remember(SentPacket {
                 at: departure.now,
                 sequence,
                 timestamp,
-                marker,
-                payload,
+                content,
             });
         }
         packet
@@ -188,7 +189,7 @@ impl OutgoingStream {
     ) -> Vec<u8> {
         let header = Header {
             padding: true,
-            payload_type: self.dialect.payload_type(self.names.kind),
+            payload_type: self.dialect.payload_type(self.names.codec),
             sequence_number: self.take_sequence(),
             timestamp: self.timestamp(captured),
             ssrc: self.names.ssrc,
@@ -199,7 +200,7 @@ impl OutgoingStream {
             *last = len.max(1);
         }
         let naming = (!self.acknowledged).then_some(ExtensionKind::Rid);
-        self.finish(header, departure, transport, naming, &padding)
+        self.finish(header, departure, transport, naming, None, &padding)
     }
 
     /// Sends a packet again, as RTX (RFC 4588); `None`: it is not remembered.
@@ -212,10 +213,11 @@ impl OutgoingStream {
         let ssrc = self.names.rtx_ssrc?;
         let original = self.sent.iter().find(|sent| sent.sequence == sequence)?;
         let mut payload = original.sequence.to_be_bytes().to_vec();
-        payload.extend(&original.payload);
+        payload.extend(&original.content.payload);
+        let descriptor = original.content.descriptor.clone();
         let header = Header {
-            marker: original.marker,
-            payload_type: self.dialect.rtx_payload_type(),
+            marker: original.content.marker,
+            payload_type: self.dialect.rtx_payload_type(self.names.codec),
             sequence_number: self.next_rtx_sequence,
             timestamp: original.timestamp,
             ssrc,
@@ -223,7 +225,8 @@ impl OutgoingStream {
         };
         self.next_rtx_sequence = self.next_rtx_sequence.wrapping_add(1);
         let naming = (!self.rtx_acknowledged).then_some(ExtensionKind::RepairedRid);
-        Some(self.finish(header, departure, transport, naming, &payload))
+        let descriptor = descriptor.as_deref();
+        Some(self.finish(header, departure, transport, naming, descriptor, &payload))
     }
 
     /// A sender report; `None` before the first packet.
@@ -251,7 +254,7 @@ impl OutgoingStream {
 
     /// The payload of a packet with its earlier frames.
     fn redundant(&mut self, timestamp: u32, payload: Vec<u8>) -> Vec<u8> {
-        let payload_type = self.dialect.payload_type(MediaKind::Audio);
+        let payload_type = self.dialect.payload_type(Codec::Opus);
         let mut packet = Vec::new();
         for (earlier, frame) in &self.earlier {
             let offset = timestamp.wrapping_sub(*earlier) << 10;
@@ -303,12 +306,13 @@ impl OutgoingStream {
         departure: Departure,
         transport: &mut TransportNumbers,
         naming: Option<ExtensionKind>,
+        descriptor: Option<&[u8]>,
         payload: &[u8],
     ) -> Vec<u8> {
         header.version = 2;
         header.extension = true;
         header.extension_profile = EXTENSION_PROFILE_ONE_BYTE;
-        for &(id, kind) in self.dialect.extensions(self.names.kind) {
+        for &(id, kind) in self.dialect.extensions(self.names.codec.kind()) {
             let value: Bytes = match kind {
                 ExtensionKind::Mid if naming.is_some() => self.names.mid.clone().into(),
                 ExtensionKind::Rid | ExtensionKind::RepairedRid if naming == Some(kind) => {
@@ -324,8 +328,18 @@ impl OutgoingStream {
                     .to_vec()
                     .into(),
                 ExtensionKind::AudioLevel => self.level.to_bytes().to_vec().into(),
+                ExtensionKind::DependencyDescriptor => {
+                    let Some(descriptor) = descriptor else {
+                        continue;
+                    };
+                    descriptor.to_vec().into()
+                }
                 _ => continue,
             };
+            // RFC 8285 §4.2: what is longer needs the two-byte form, and that is for the whole packet.
+            if value.len() > 16 {
+                header.extension_profile = EXTENSION_PROFILE_TWO_BYTE;
+            }
             header.extensions.push(Extension { id, payload: value });
         }
         let packet = Packet {

@@ -1,25 +1,36 @@
-//! A synthetic VP8 encoder for one encoding: frames of the right sizes at the right times, with
-//! temporal layers, and a keyframe whenever one was asked for.
+//! A synthetic encoder for one encoding of any codec: frames of the right sizes at the right times, with
+//! temporal and spatial layers, and a keyframe whenever one was asked for.
 
 use std::time::Duration;
 
 use rand::Rng;
 use rand::rngs::SmallRng;
+use sfu::parameters::Codec;
 
+use super::descriptor::DescriptorWriter;
 use super::stamp::{Label, Stamp};
-use super::vp8::{Vp8Ids, write_vp8};
+use super::structure::{Frame, Scalability, Structure};
+use super::vp8::Vp8Ids;
+use super::vp9::Vp9Ids;
+use super::{av1, h264, sealed, vp8, vp9};
 
 /// What an encoding is like.
 #[derive(Clone, Copy, PartialEq, Debug)]
 pub struct EncoderSettings {
+    /// How it is coded.
+    pub codec: Codec,
     /// Mean bits per second, keyframes apart.
     pub bitrate: u32,
-    /// Frames per second.
+    /// Pictures per second.
     pub frame_rate: u32,
-    /// Width and height in pixels.
+    /// Width and height in pixels, of the highest spatial layer.
     pub size: (u16, u16),
-    /// 1 to 3.
-    pub temporal_layers: u8,
+    /// Its layers. VP8 and H.264 have one spatial layer.
+    pub scalability: Scalability,
+    /// Whether dependency descriptors tell of its frames.
+    pub described: bool,
+    /// Whether payloads are encrypted from end to end.
+    pub sealed: bool,
 }
 
 /// The encoder.
@@ -29,14 +40,12 @@ pub struct VideoEncoder {
     encoding: u8,
     settings: EncoderSettings,
     rng: SmallRng,
-    next_frame: u32,
+    structure: Structure,
+    descriptor: Option<DescriptorWriter>,
+    begun: bool,
     next_number: u32,
-    picture_id: u16,
+    first_picture_id: u16,
     tl0: u8,
-    /// The last frame of each temporal layer.
-    last: [Option<u32>; MAX_TEMPORAL_LAYERS],
-    /// Frames since the last keyframe; says whose turn it is.
-    phase: u32,
 }
 
 /// A payload that is ready for an RTP packet.
@@ -46,23 +55,32 @@ pub struct EncodedPacket {
     pub stamp: Stamp,
     /// The payload.
     pub payload: Vec<u8>,
-    /// Whether it is the last of its frame.
+    /// The dependency descriptor that goes with it.
+    pub descriptor: Option<Vec<u8>>,
+    /// Whether it is the last of its picture.
     pub marker: bool,
 }
 
 impl VideoEncoder {
     /// An encoder that has coded nothing. Its picture ids begin anywhere, as real ones do.
     pub fn new(label: Label, encoding: u8, settings: EncoderSettings, mut rng: SmallRng) -> Self {
+        let first_picture_id = rng.random_range(0..0x8000);
+        let tl0 = rng.random();
+        let scalability = settings.scalability;
+        let descriptor = settings.described.then(|| {
+            let (id, number) = (rng.random_range(0..64), rng.random());
+            DescriptorWriter::new(scalability, settings.size, id, number)
+        });
         Self {
             label,
             encoding,
             settings,
-            next_frame: 0,
+            structure: Structure::new(scalability),
+            descriptor,
+            begun: false,
             next_number: 0,
-            picture_id: rng.random_range(0..0x8000),
-            tl0: rng.random(),
-            last: [None; MAX_TEMPORAL_LAYERS],
-            phase: 0,
+            first_picture_id,
+            tl0,
             rng,
         }
     }
@@ -72,12 +90,12 @@ impl VideoEncoder {
         &self.settings
     }
 
-    /// Codes at another rate from the next frame on.
+    /// Codes at another rate from the next picture on.
     pub fn set_bitrate(&mut self, bitrate: u32) {
         self.settings.bitrate = bitrate;
     }
 
-    /// Codes a frame into packets that will be sent from `ssrc` under the numbers from
+    /// Codes a picture into packets that will be sent from `ssrc` under the numbers from
     /// `first_sequence` on.
     pub fn encode(
         &mut self,
@@ -86,170 +104,137 @@ impl VideoEncoder {
         ssrc: u32,
         first_sequence: u32,
     ) -> Vec<EncodedPacket> {
-        let keyframe = keyframe || self.next_frame == 0;
-        let frame = self.next_frame;
-        self.next_frame += 1;
-        self.picture_id = (self.picture_id + 1) & 0x7fff;
-        if keyframe {
-            self.phase = 0;
-            self.last = [None; MAX_TEMPORAL_LAYERS];
+        let frames: Vec<_> = self.structure.picture(keyframe || !self.begun).collect();
+        self.begun = true;
+        let temporal = frames.first().map(|frame| frame.layer.temporal);
+        self.tl0 = self.tl0.wrapping_add(u8::from(temporal == Some(0)));
+        let mut coded = Vec::new();
+        for frame in frames {
+            let sequence = first_sequence.wrapping_add(coded.len() as u32);
+            self.encode_frame(captured, &frame, ssrc, sequence, &mut coded);
         }
-        let temporal = temporal_layer(self.settings.temporal_layers, self.phase);
-        self.phase += 1;
-        let refers_to = self.reference(temporal);
-        if temporal == 0 {
-            self.tl0 = self.tl0.wrapping_add(1);
+        if let Some(last) = coded.last_mut() {
+            last.marker = true;
         }
-        self.last[usize::from(temporal)] = Some(frame);
+        coded
+    }
 
-        let ids = Vp8Ids {
-            picture_id: self.picture_id,
-            tl0: self.tl0,
-            temporal,
-            layer_sync: temporal > 0 && refers_to == self.last[0],
-        };
-        let size = self.frame_bytes(keyframe);
+    fn encode_frame(
+        &mut self,
+        captured: Duration,
+        frame: &Frame,
+        ssrc: u32,
+        first_sequence: u32,
+        coded: &mut Vec<EncodedPacket>,
+    ) {
+        let Scalability {
+            spatial, temporal, ..
+        } = self.settings.scalability;
+        let size = self.frame_bytes(frame);
         let packets = size.div_ceil(MAX_PAYLOAD).max(1);
         let len = size / packets;
-        let first_number = self.next_number;
-        self.next_number += packets as u32;
-        let coded = (0..packets).map(|packet| {
+        for packet in 0..packets as u32 {
             let stamp = Stamp {
                 label: self.label,
                 encoding: self.encoding,
                 ssrc,
-                sequence: first_sequence.wrapping_add(packet as u32),
-                number: first_number + packet as u32,
-                frame,
+                sequence: first_sequence.wrapping_add(packet),
+                number: self.next_number,
+                frame: frame.number,
+                picture: frame.picture,
                 packet: packet as u16,
                 packets: packets as u16,
-                refers_back: refers_to.map_or(0, |reference| (frame - reference) as u16),
-                temporal,
+                refers_back: frame.refers_back,
+                spatial: frame.layer.spatial,
+                temporal: frame.layer.temporal,
+                layers: [spatial, temporal],
                 tl0: self.tl0,
                 captured,
             };
-            EncodedPacket {
+            self.next_number += 1;
+            let (first, last) = (packet == 0, stamp.ends_frame());
+            let payload = self.payload(frame, &stamp, len);
+            let descriptor = self.descriptor.as_ref();
+            coded.push(EncodedPacket {
                 stamp,
-                payload: write_vp8(&stamp, ids, self.settings.size, len),
-                marker: packet + 1 == packets,
+                payload,
+                descriptor: descriptor.map(|writer| writer.write(frame, first, last)),
+                marker: false,
+            });
+        }
+    }
+
+    fn payload(&mut self, frame: &Frame, stamp: &Stamp, len: usize) -> Vec<u8> {
+        let EncoderSettings {
+            codec,
+            size,
+            scalability,
+            ..
+        } = self.settings;
+        if self.settings.sealed {
+            return sealed::write(stamp, self.rng.random(), len);
+        }
+        let picture_id = self.first_picture_id.wrapping_add(frame.picture as u16) & 0x7fff;
+        let (tl0, temporal) = (self.tl0, frame.layer.temporal);
+        match codec {
+            Codec::Vp8 => {
+                let layer_sync = frame.is_sync;
+                let ids = Vp8Ids {
+                    picture_id,
+                    tl0,
+                    temporal,
+                    layer_sync,
+                };
+                vp8::write(stamp, ids, size, len)
             }
-        });
-        coded.collect()
+            Codec::Vp9 => {
+                let ids = Vp9Ids {
+                    picture_id,
+                    tl0,
+                    temporal,
+                    spatial: frame.layer.spatial,
+                    predicted: !frame.key_picture,
+                    inter_layer: frame.refers_back[1] > 0,
+                    pattern: None,
+                };
+                vp9::write(stamp, &ids, (frame, scalability), size, len)
+            }
+            Codec::H264 => h264::write(stamp, size, len),
+            Codec::Av1 => {
+                let layered = scalability != Scalability::NONE;
+                av1::write(stamp, layered.then_some(frame.layer), size, len)
+            }
+            Codec::Opus => unreachable!("a picture is no sound"),
+        }
     }
 
-    /// The newest frame that a frame of this layer may refer to: of its own layer or below.
-    fn reference(&self, temporal: u8) -> Option<u32> {
-        self.last[..=usize::from(temporal)]
-            .iter()
-            .copied()
-            .flatten()
-            .max()
-    }
-
-    fn frame_bytes(&mut self, keyframe: bool) -> usize {
-        let mean = f64::from(self.settings.bitrate) / 8.0 / f64::from(self.settings.frame_rate);
-        let weight = if keyframe { KEYFRAME_WEIGHT } else { 1.0 };
+    /// Each spatial layer has four times the pixels of the one below, and a bit less than twice the bytes.
+    fn frame_bytes(&mut self, frame: &Frame) -> usize {
+        let settings = &self.settings;
+        let mean = f64::from(settings.bitrate) / 8.0 / f64::from(settings.frame_rate);
+        let all = 0..settings.scalability.spatial;
+        let share = SPATIAL_WEIGHT.powi(frame.layer.spatial.into())
+            / all
+                .map(|layer| SPATIAL_WEIGHT.powi(layer.into()))
+                .sum::<f64>();
+        let weight = if frame.key_picture {
+            KEYFRAME_WEIGHT
+        } else {
+            1.0
+        };
         let spread = self.rng.random_range(0.7..1.3);
-        (mean * weight * spread) as usize
+        (mean * share * weight * spread) as usize
     }
 }
-
-/// Whose turn it is: the patterns that libwebrtc uses for one, two and three layers.
-fn temporal_layer(layers: u8, phase: u32) -> u8 {
-    let pattern: &[u8] = match layers {
-        0 | 1 => &[0],
-        2 => &[0, 1],
-        _ => &[0, 2, 1, 2],
-    };
-    pattern[phase as usize % pattern.len()]
-}
-
-const MAX_TEMPORAL_LAYERS: usize = 3;
 
 /// How many times larger than others a keyframe is; a talking head's are some four times.
 const KEYFRAME_WEIGHT: f64 = 4.0;
+
+/// How many times larger than the one below a spatial layer's frames are: a guess.
+const SPATIAL_WEIGHT: f64 = 1.8;
 
 /// What libwebrtc leaves for the payload of a packet of 1,200 bytes, roughly.
 const MAX_PAYLOAD: usize = 1_100;
 
 #[cfg(test)]
-mod tests {
-    use bytes::Bytes;
-    use rand::SeedableRng;
-
-    use super::super::vp8::read_vp8;
-    use super::*;
-
-    fn encoder(temporal_layers: u8) -> VideoEncoder {
-        let label = Label {
-            publisher: 1,
-            source: 0,
-        };
-        let settings = EncoderSettings {
-            bitrate: 1_000_000,
-            frame_rate: 30,
-            size: (640, 360),
-            temporal_layers,
-        };
-        VideoEncoder::new(label, 0, settings, SmallRng::seed_from_u64(1))
-    }
-
-    /// Codes so many frames and returns (refers back, temporal layer) of each.
-    fn structure(encoder: &mut VideoEncoder, frames: usize) -> Vec<(u16, u8)> {
-        let coded = (0..frames).map(|_| {
-            let packets = encoder.encode(Duration::ZERO, false, 1, 0);
-            (packets[0].stamp.refers_back, packets[0].stamp.temporal)
-        });
-        coded.collect()
-    }
-
-    #[test]
-    fn frames_refer_to_their_own_layer_or_below() {
-        assert_eq!(structure(&mut encoder(1), 3), [(0, 0), (1, 0), (1, 0)]);
-        assert_eq!(
-            structure(&mut encoder(2), 4),
-            [(0, 0), (1, 1), (2, 0), (1, 1)]
-        );
-        let expected = [(0, 0), (1, 2), (2, 1), (1, 2), (4, 0), (1, 2), (2, 1)];
-        assert_eq!(structure(&mut encoder(3), 7), expected);
-    }
-
-    #[test]
-    fn payloads_read_back_with_ids_that_run_on() {
-        let mut encoder = encoder(1);
-        let mut last: Option<(u16, u8)> = None;
-        let mut number = 0;
-        for frame in 0..50 {
-            let packets = encoder.encode(Duration::ZERO, frame == 20, 5, number);
-            let keyframe = frame == 0 || frame == 20;
-            assert!(packets.len() > 2);
-            for packet in &packets {
-                let view = read_vp8(&Bytes::from(packet.payload.clone())).expect("as written");
-                assert_eq!(view.stamp, packet.stamp);
-                assert_eq!((view.stamp.number, view.stamp.sequence), (number, number));
-                assert_eq!(
-                    view.keyframe,
-                    (packet.stamp.packet == 0).then_some(keyframe)
-                );
-                number += 1;
-            }
-            let view = read_vp8(&Bytes::from(packets[0].payload.clone())).expect("as written");
-            if let Some((picture, tl0)) = last {
-                assert_eq!(view.ids.picture_id, (picture + 1) & 0x7fff);
-                assert_eq!(view.ids.tl0, tl0.wrapping_add(1));
-            }
-            last = Some((view.ids.picture_id, view.ids.tl0));
-        }
-    }
-
-    #[test]
-    fn the_rate_is_kept() {
-        let mut encoder = encoder(3);
-        let bytes: usize = (0..300)
-            .flat_map(|_| encoder.encode(Duration::ZERO, false, 1, 0))
-            .map(|packet| packet.payload.len())
-            .sum();
-        let rate = bytes * 8 / 10;
-        assert!((950_000..1_100_000).contains(&rate), "{rate} bit/s");
-    }
-}
+mod tests;

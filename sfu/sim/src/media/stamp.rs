@@ -34,17 +34,23 @@ pub struct Stamp {
     pub sequence: u32,
     /// Its place among the media packets of that SSRC.
     pub number: u32,
-    /// The frame within the encoding. Of audio, every packet is a frame.
+    /// The frame within the encoding, all layers counted. Of audio, every packet is a frame.
     pub frame: u32,
+    /// The picture within the encoding: the frames of all spatial layers.
+    pub picture: u32,
     /// Which packet of the frame this is, from 0.
     pub packet: u16,
     /// How many packets the frame has.
     pub packets: u16,
-    /// How many frames back the frame is that this one refers to; 0 for a keyframe.
-    pub refers_back: u16,
+    /// How many frames back those are that this one refers to; 0: none, both in a keyframe.
+    pub refers_back: [u16; 2],
+    /// The spatial layer.
+    pub spatial: u8,
     /// The temporal layer.
     pub temporal: u8,
-    /// The VP8 TL0PICIDX that the publisher sent.
+    /// How many spatial and how many temporal layers the encoding has.
+    pub layers: [u8; 2],
+    /// A count of the pictures of the lowest temporal layer: TL0PICIDX where it is sent.
     pub tl0: u8,
     /// When it was captured, since the world began.
     pub captured: Duration,
@@ -52,11 +58,21 @@ pub struct Stamp {
 
 impl Stamp {
     /// Bytes of a written stamp.
-    pub const LEN: usize = 44;
+    pub const LEN: usize = 53;
 
     /// Whether the frame can be decoded without any other.
     pub const fn is_keyframe(&self) -> bool {
-        self.refers_back == 0
+        matches!(self.refers_back, [0, 0])
+    }
+
+    /// Whether some of its encoding may be left out.
+    pub const fn is_layered(&self) -> bool {
+        !matches!(self.layers, [1, 1])
+    }
+
+    /// Whether it is the last of its frame.
+    pub const fn ends_frame(&self) -> bool {
+        self.packet + 1 == self.packets
     }
 
     /// Appends the stamp and as much filler as makes the two `len` bytes long; at least the stamp.
@@ -70,13 +86,16 @@ impl Stamp {
             self.sequence,
             self.number,
             self.frame,
+            self.picture,
         ] {
             out.extend(word.to_be_bytes());
         }
-        for half in [self.packet, self.packets, self.refers_back] {
+        let [earlier, below] = self.refers_back;
+        for half in [self.packet, self.packets, earlier, below] {
             out.extend(half.to_be_bytes());
         }
-        out.extend([self.temporal, self.tl0]);
+        let [spatial, temporal] = self.layers;
+        out.extend([self.spatial, self.temporal, spatial, temporal, self.tl0]);
         out.extend((self.captured.as_nanos() as u64).to_be_bytes());
         let sum = checksum(&out[start..]);
         out.extend(sum.to_be_bytes());
@@ -98,7 +117,7 @@ impl Stamp {
         }
         let word = |at: usize| u32::from_be_bytes([0, 1, 2, 3].map(|n| content[at + n]));
         let half = |at: usize| u16::from_be_bytes([content[at], content[at + 1]]);
-        let nanos = u64::from(word(32)) << 32 | u64::from(word(36));
+        let nanos = u64::from(word(41)) << 32 | u64::from(word(45));
         let stamp = Self {
             label: Label {
                 source: content[2],
@@ -109,11 +128,14 @@ impl Stamp {
             sequence: word(12),
             number: word(16),
             frame: word(20),
-            packet: half(24),
-            packets: half(26),
-            refers_back: half(28),
-            temporal: content[30],
-            tl0: content[31],
+            picture: word(24),
+            packet: half(28),
+            packets: half(30),
+            refers_back: [half(32), half(34)],
+            spatial: content[36],
+            temporal: content[37],
+            layers: [content[38], content[39]],
+            tl0: content[40],
             captured: Duration::from_nanos(nanos),
         };
         if rest.len() > filler::MAX_BYTES || rest != filler(stamp.number, rest.len()) {
@@ -171,10 +193,13 @@ mod tests {
             sequence: 70_000,
             number: 69_000,
             frame: 1_234,
+            picture: 617,
             packet: 3,
             packets: 9,
-            refers_back: 2,
+            refers_back: [4, 1],
+            spatial: 1,
             temporal: 2,
+            layers: [2, 3],
             tl0: 200,
             captured: Duration::from_millis(5_050),
         }

@@ -21,19 +21,8 @@ pub struct Vp8Ids {
     pub layer_sync: bool,
 }
 
-/// What a payload was read to be.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Vp8View {
-    /// The numbers in its descriptor.
-    pub ids: Vp8Ids,
-    /// Whether the frame header says so; known of first packets only.
-    pub keyframe: Option<bool>,
-    /// What it says about itself.
-    pub stamp: Stamp,
-}
-
 /// Writes a payload of `len` bytes behind the descriptor.
-pub(super) fn write_vp8(stamp: &Stamp, ids: Vp8Ids, size: (u16, u16), len: usize) -> Vec<u8> {
+pub(super) fn write(stamp: &Stamp, ids: Vp8Ids, size: (u16, u16), len: usize) -> Vec<u8> {
     let mut out = Vec::with_capacity(DESCRIPTOR_LEN + KEYFRAME_HEADER_LEN + len);
     let first = stamp.packet == 0;
     // X, and S in the first packet.
@@ -60,10 +49,7 @@ pub(super) fn write_vp8(stamp: &Stamp, ids: Vp8Ids, size: (u16, u16), len: usize
 }
 
 /// Reads a payload.
-///
-/// # Errors
-/// If it is not what was written.
-pub fn read_vp8(payload: &Bytes) -> Result<Vp8View, Damage> {
+pub(super) fn read(payload: &Bytes) -> Result<(Stamp, Vp8Ids), Damage> {
     let mut descriptor = Vp8Packet::default();
     let body = descriptor
         .depacketize(payload)
@@ -72,7 +58,7 @@ pub fn read_vp8(payload: &Bytes) -> Result<Vp8View, Damage> {
         return Err(Damage::Descriptor);
     }
     let first = descriptor.s == 1 && descriptor.pid == 0;
-    let keyframe = first.then(|| body[0] & 1 == 0);
+    let keyframe = first.then(|| body.first().is_some_and(|tag| tag & 1 == 0));
     let header = match keyframe {
         None => 0,
         Some(false) => FRAME_TAG_LEN,
@@ -82,16 +68,13 @@ pub fn read_vp8(payload: &Bytes) -> Result<Vp8View, Damage> {
     if first != (stamp.packet == 0) || keyframe.is_some_and(|key| key != stamp.is_keyframe()) {
         return Err(Damage::Descriptor);
     }
-    Ok(Vp8View {
-        ids: Vp8Ids {
-            picture_id: descriptor.picture_id,
-            tl0: descriptor.tl0_pic_idx,
-            temporal: descriptor.tid,
-            layer_sync: descriptor.y == 1,
-        },
-        keyframe,
-        stamp,
-    })
+    let ids = Vp8Ids {
+        picture_id: descriptor.picture_id,
+        tl0: descriptor.tl0_pic_idx,
+        temporal: descriptor.tid,
+        layer_sync: descriptor.y == 1,
+    };
+    Ok((stamp, ids))
 }
 
 const DESCRIPTOR_LEN: usize = 6;

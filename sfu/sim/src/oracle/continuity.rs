@@ -9,13 +9,14 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use sfu::parameters::MediaKind;
+use sfu::parameters::{Codec, MediaKind};
 
 use super::mishaps::Mishaps;
+use super::pictures;
 use super::promise::SlotPromise;
 use super::slot::clock_rate;
 use crate::client::clock::ticks;
-use crate::media::{Stamp, Vp8Ids};
+use crate::media::Stamp;
 
 /// A media packet that has arrived.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -26,14 +27,21 @@ pub(super) struct Record {
     pub(super) marker: bool,
     pub(super) retransmitted: bool,
     pub(super) stamp: Stamp,
-    pub(super) ids: Option<Vp8Ids>,
+    pub(super) codec: Option<Codec>,
+    /// The picture id and TL0PICIDX.
+    pub(super) ids: Option<(u16, u8)>,
+    /// Of the dependency descriptor.
+    pub(super) frame_number: Option<u16>,
 }
 
 impl Record {
     /// Whether the two say the same but for the way they came.
     pub(super) fn is_same_packet(&self, other: &Self) -> bool {
-        (self.timestamp, self.marker, self.stamp, self.ids)
-            == (other.timestamp, other.marker, other.stamp, other.ids)
+        let content = |record: &Self| {
+            let numbers = (record.ids, record.frame_number);
+            (record.timestamp, record.marker, record.stamp, numbers)
+        };
+        content(self) == content(other)
     }
 }
 
@@ -164,15 +172,17 @@ impl Pair<'_> {
 
     fn check(&self, before: (&u64, &Record), after: (&u64, &Record)) -> Result<(), String> {
         let ((&number, before), (&next, after)) = (before, after);
+        self.check_marker(after)?;
         let missing = number + 1..next;
         let lost = missing.clone().filter(|&number| {
             let befell = |at| self.mishaps.befell(self.promise.ssrc, number as u16, at);
             befell(before.at) || befell(after.at)
         });
         let unexplained = (missing.end - missing.start) as usize - lost.count();
+        let (apart, gap) = (next - number, missing.end - missing.start);
         match is_one_run(number, before, next, after) {
-            true => self.check_run(before, after, next - number, unexplained),
-            false => self.check_switch(before, after, missing.end - missing.start, unexplained),
+            true => self.check_run(before, after, apart, unexplained),
+            false => self.check_switch(before, after, gap, unexplained),
         }
         .map_err(|sentence| format!("{sentence}; between {before:?} and {after:?}"))
     }
@@ -186,6 +196,7 @@ impl Pair<'_> {
         unexplained: usize,
     ) -> Result<(), String> {
         let (from, to) = (&before.stamp, &after.stamp);
+        let video = self.promise.kind == MediaKind::Video;
         let sent = (from.sequence + 1..to.sequence).filter(|&sequence| {
             let about = before.at.max(after.at);
             self.mishaps.befell(from.ssrc, sequence as u16, about)
@@ -198,9 +209,15 @@ impl Pair<'_> {
             ));
         }
         let padding = u64::from(to.sequence - from.sequence) - u64::from(to.number - from.number);
-        let excess = apart - u64::from(to.number - from.number);
+        let media = u64::from(to.number - from.number);
+        let excess = apart.saturating_sub(media);
         if excess > padding.min(lost_upstream as u64) {
             return Err(format!("{excess} numbers were skipped for nothing"));
+        }
+        // Of what is left out nothing may be left: neither of the frames before and after.
+        let whole = apart > 1 || (from.ends_frame() && to.packet == 0);
+        if apart < media && !whole {
+            return Err("a part of a frame was left out".to_owned());
         }
 
         let rate = clock_rate(self.promise.kind);
@@ -215,16 +232,11 @@ impl Pair<'_> {
         if !right {
             return Err(format!("timestamps went on by {shown} instead of {passed}"));
         }
-        if let (Some(old), Some(new)) = (before.ids, after.ids) {
-            let pictures = new.picture_id.wrapping_sub(old.picture_id) & 0x7fff;
-            if u32::from(pictures) != (to.frame - from.frame) & 0x7fff {
-                return Err("picture ids do not go on as the publisher's".to_owned());
-            }
-            if new.tl0.wrapping_sub(old.tl0) != to.tl0.wrapping_sub(from.tl0) {
-                return Err("TL0PICIDX does not go on as the publisher's".to_owned());
-            }
+        pictures::check_run(before, after, apart - 1)?;
+        if apart == 1 && video && before.marker != (from.picture != to.picture) {
+            return Err("the marker bit is not at the end of the picture".to_owned());
         }
-        self.check_marker(after)
+        Ok(())
     }
 
     /// The last known packet of a run and the first known one of the next.
@@ -295,22 +307,16 @@ impl Pair<'_> {
                 "the source changed, and timestamps went on by {shown:.3} s while {passed:.3} s passed"
             ));
         }
-        if let (Some(old), Some(new)) = (before.ids, after.ids) {
-            let pictures = new.picture_id.wrapping_sub(old.picture_id) & 0x7fff;
-            let tl0 = new.tl0.wrapping_sub(old.tl0);
-            // Every missing number may have been a picture of its own.
-            let most = missing + 1;
-            if pictures == 0 || u64::from(pictures) > most || tl0 == 0 || u64::from(tl0) > most {
-                return Err("the source changed, and picture ids do not run on".to_owned());
-            }
-        }
-        self.check_marker(after)
+        pictures::check_switch(before, after, missing)
     }
 
+    /// A frame may be followed by one of a higher layer; the pair before and after tells.
     fn check_marker(&self, record: &Record) -> Result<(), String> {
-        let last = record.stamp.packet + 1 == record.stamp.packets;
-        if self.promise.kind == MediaKind::Video && record.marker != last {
-            return Err("the marker bit is not at the end of the frame".to_owned());
+        let last = record.stamp.ends_frame();
+        let may_go_on = record.stamp.layers[0] > 1;
+        let right = record.marker == last || (last && may_go_on);
+        if self.promise.kind == MediaKind::Video && !right {
+            return Err("the marker bit is not at the end of a frame".to_owned());
         }
         Ok(())
     }
@@ -340,12 +346,20 @@ fn burst<'a>(run: impl Iterator<Item = (&'a u64, &'a Record)> + Clone) -> Option
 }
 
 /// Whether two packets that lie next to each other belong to one run: the receiver's numbers moved
-/// on at least as far as the publisher's.
+/// on at least as far as the publisher's, or layers were left out. A stream with layers may also have been
+/// interrupted up to a keyframe; then time and numbers went on as they did for the slot, and not as for the
+/// publisher.
 fn is_one_run(number: u64, before: &Record, next: u64, after: &Record) -> bool {
     let (from, to) = (&before.stamp, &after.stamp);
-    from.ssrc == to.ssrc
-        && to.number > from.number
-        && next - number >= u64::from(to.number - from.number)
+    let goes_on = from.ssrc == to.ssrc && to.number > from.number;
+    if !goes_on || next - number >= u64::from(to.number - from.number) {
+        return goes_on;
+    }
+    let rate = clock_rate(MediaKind::Video);
+    let passed = ticks(to.captured, rate).wrapping_sub(ticks(from.captured, rate));
+    let in_time = passed == after.timestamp.wrapping_sub(before.timestamp);
+    let goes_on = in_time && pictures::check_run(before, after, next - number - 1).is_ok();
+    from.is_layered() && (goes_on || !to.is_keyframe())
 }
 
 /// What the burst's last frames may take that had not arrived whole, and the pacer: nobody can tell that they

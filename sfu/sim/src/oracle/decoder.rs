@@ -1,13 +1,15 @@
-//! What a decoder could show: which frames are whole and have what they refer to, and when.
+//! What a decoder could show: which frames are whole and have what they refer to, and when. What that is it finds
+//! out as a browser does, and the stamps say whether it is right.
 
 use std::collections::{BTreeMap, HashSet, VecDeque};
 use std::time::{Duration, Instant};
 
 use sfu::parameters::MediaKind;
 
-use crate::media::{Label, Stamp};
+use super::references::{Heading, References};
+use crate::media::{Label, Stamp, Told};
 
-/// A frame that was decoded, or a packet of sound that was played.
+/// A picture that was decoded, or a packet of sound that was played.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct ShownFrame {
     /// When it could be decoded.
@@ -16,7 +18,11 @@ pub struct ShownFrame {
     pub label: Label,
     /// Its encoding.
     pub encoding: u8,
-    /// Its number in the encoding.
+    /// Its highest spatial layer.
+    pub spatial: u8,
+    /// Its temporal layer.
+    pub temporal: u8,
+    /// Its number in the encoding, all spatial layers counted.
     pub number: u32,
     /// Whether it is a keyframe.
     pub keyframe: bool,
@@ -32,8 +38,12 @@ pub(super) struct Decoder {
     frames: BTreeMap<u64, Assembly>,
     /// Frames that others may refer to.
     decoded: VecDeque<FrameName>,
+    /// The same, as headers name them.
+    references: References,
     /// The highest number of the last decoded frame.
     decoded_up_to: Option<u64>,
+    /// The last keyframe.
+    last_keyframe: Option<(u32, u32)>,
     shown: Vec<ShownFrame>,
     /// The frames of sound that were played, for some arrive more than once.
     heard: HashSet<FrameName>,
@@ -44,14 +54,25 @@ pub(super) struct Decoder {
     last_packet: Option<Instant>,
 }
 
+/// A packet, as the decoder sees it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Arrived<'a> {
+    pub(super) stamp: &'a Stamp,
+    pub(super) told: &'a Told,
+    pub(super) descriptor: Option<&'a [u8]>,
+    pub(super) marker: bool,
+}
+
 /// A frame, by the SSRC of its publisher and its number.
 type FrameName = (u32, u32);
 
 #[derive(Debug)]
 struct Assembly {
     stamp: Stamp,
+    heading: Heading,
     arrived: HashSet<u16>,
-    highest: u64,
+    /// It is the last frame of its picture that is sent.
+    ends_picture: bool,
 }
 
 impl Assembly {
@@ -63,9 +84,15 @@ impl Assembly {
         self.arrived.len() == usize::from(self.stamp.packets)
     }
 
-    fn reference(&self) -> Option<FrameName> {
-        let back = u32::from(self.stamp.refers_back);
-        (back > 0).then(|| (self.stamp.ssrc, self.stamp.frame.wrapping_sub(back)))
+    fn references(&self) -> impl Iterator<Item = FrameName> {
+        let Stamp {
+            ssrc,
+            frame,
+            refers_back,
+            ..
+        } = self.stamp;
+        let back = refers_back.into_iter().filter(|&back| back > 0);
+        back.map(move |back| (ssrc, frame.wrapping_sub(u32::from(back))))
     }
 }
 
@@ -75,7 +102,9 @@ impl Decoder {
             kind,
             frames: BTreeMap::new(),
             decoded: VecDeque::new(),
+            references: References::default(),
             decoded_up_to: None,
+            last_keyframe: None,
             shown: Vec::new(),
             heard: HashSet::new(),
             begins: true,
@@ -95,25 +124,37 @@ impl Decoder {
     }
 
     /// Takes a packet that has not arrived before.
-    pub(super) fn on_packet(&mut self, now: Instant, sequence: u64, stamp: &Stamp) {
+    ///
+    /// # Errors
+    /// Headers say that a frame can be decoded, and it cannot.
+    pub(super) fn on_packet(
+        &mut self,
+        now: Instant,
+        sequence: u64,
+        packet: &Arrived<'_>,
+    ) -> Result<(), String> {
         self.last_packet = Some(now);
+        let stamp = packet.stamp;
         if self.kind == MediaKind::Audio {
             self.hear(now, stamp);
-            return;
+            return Ok(());
         }
         // All packets of a frame have consecutive numbers.
         let first = sequence - u64::from(stamp.packet);
         if self.decoded_up_to.is_some_and(|upto| sequence <= upto) {
-            return;
+            return Ok(());
         }
         let frame = self.frames.entry(first).or_insert_with(|| Assembly {
             stamp: *stamp,
+            heading: Heading::new(sequence, stamp, packet.told),
             arrived: HashSet::new(),
-            highest: first + u64::from(stamp.packets) - 1,
+            ends_picture: false,
         });
         frame.arrived.insert(stamp.packet);
+        frame.heading.add(stamp, packet.told, packet.descriptor);
+        frame.ends_picture |= packet.marker;
         self.stalled_since.get_or_insert(now);
-        self.decode(now);
+        self.decode(now)
     }
 
     /// Takes a frame of sound.
@@ -136,23 +177,35 @@ impl Decoder {
         self.kind == MediaKind::Video && flowing && stalled
     }
 
-    fn decode(&mut self, now: Instant) {
-        while let Some((&first, frame)) = self.frames.iter().find(|(_, frame)| {
-            let decodable = frame
-                .reference()
-                .is_none_or(|name| self.decoded.contains(&name));
-            frame.is_whole() && decodable
-        }) {
-            let (name, stamp, highest) = (frame.name(), frame.stamp, frame.highest);
-            self.decoded.push_back(name);
-            if self.decoded.len() > REMEMBERED_FRAMES {
-                self.decoded.pop_front();
-            }
-            self.decoded_up_to = Some(highest);
-            // What is older is skipped for good.
-            self.frames.retain(|&other, _| other > first);
-            self.show(now, &stamp);
+    fn decode(&mut self, now: Instant) -> Result<(), String> {
+        let is_next = |frame: &Assembly| frame.is_whole() && self.references.allow(&frame.heading);
+        let next = self.frames.iter().find(|(_, frame)| is_next(frame));
+        let Some(first) = next.map(|(&first, _)| first) else {
+            return Ok(());
+        };
+        // What is older is skipped for good.
+        let later = self.frames.split_off(&(first + 1));
+        let frame = std::mem::replace(&mut self.frames, later).remove(&first);
+        let Some(frame) = frame else { return Ok(()) };
+        let stamp = &frame.stamp;
+        if let Some((_, missing)) = frame.references().find(|name| !self.decoded.contains(name)) {
+            return Err(format!(
+                "a receiver takes {stamp:?} for decodable, and frame {missing} was not decoded"
+            ));
         }
+        self.decoded.push_back(frame.name());
+        if self.decoded.len() > REMEMBERED_FRAMES {
+            self.decoded.pop_front();
+        }
+        self.decoded_up_to = Some(frame.heading.numbers[1]);
+        self.references.note(&frame.heading);
+        if stamp.is_keyframe() {
+            self.last_keyframe = Some((stamp.ssrc, stamp.picture));
+        }
+        if frame.ends_picture {
+            self.show(now, stamp);
+        }
+        self.decode(now)
     }
 
     fn show(&mut self, now: Instant, stamp: &Stamp) {
@@ -162,8 +215,10 @@ impl Decoder {
             at: now,
             label: stamp.label,
             encoding: stamp.encoding,
+            spatial: stamp.spatial,
+            temporal: stamp.temporal,
             number: stamp.frame,
-            keyframe: stamp.is_keyframe(),
+            keyframe: self.last_keyframe == Some((stamp.ssrc, stamp.picture)),
             captured: stamp.captured,
         });
     }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sfu::parameters::MediaKind;
+use sfu::parameters::{Codec, MediaKind};
 use sfu_rtp::ExtensionKind;
 
 use crate::client::answer::{Answer, AnsweredLine};
@@ -28,6 +28,8 @@ pub struct SlotPromise {
     pub rtx_ssrc: Option<u32>,
     /// The payload types of the media, and those of their retransmissions.
     pub payload_types: BTreeMap<u8, Option<u8>>,
+    /// What each of them is, retransmissions included.
+    pub codecs: BTreeMap<u8, Codec>,
     /// The payload type of sound with earlier frames (RFC 2198).
     pub red: Option<u8>,
     /// The header extensions that may occur, by id.
@@ -80,6 +82,14 @@ impl SlotPromise {
             let rtx = repairs.find(|(_, repaired)| *repaired == payload_type);
             (*payload_type, rtx.map(|(rtx, _)| *rtx))
         });
+        let payload_types: BTreeMap<_, _> = payload_types.collect();
+        let named = payload_types.iter().filter_map(|(payload_type, rtx)| {
+            let name = answered.formats.get(payload_type)?.split('/').next()?;
+            let mut known = CODECS.into_iter();
+            let codec = known.find(|codec| codec.name().eq_ignore_ascii_case(name))?;
+            Some([Some(*payload_type), *rtx].map(|it| it.map(|it| (it, codec))))
+        });
+        let codecs = named.flatten().flatten().collect();
         let mut formats = answered.formats.iter();
         let red = formats.find(|(_, format)| format.starts_with("red/"));
         Self {
@@ -88,9 +98,12 @@ impl SlotPromise {
             kind: offered.kind,
             ssrc: media,
             rtx_ssrc: rtx.map(|(_, rtx)| *rtx),
-            payload_types: payload_types.collect(),
+            payload_types,
+            codecs,
             extensions: answered.extensions.clone(),
             stream: answered.stream.clone(),
         }
     }
 }
+
+const CODECS: [Codec; 5] = [Codec::Opus, Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Av1];

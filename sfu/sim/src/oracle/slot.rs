@@ -7,17 +7,18 @@ use bytes::Bytes;
 use rtcp::sender_report::SenderReport;
 use rtp::Packet;
 use sfu::parameters::MediaKind;
+use sfu_rtp::dependency_descriptor::DescriptorHead;
 use sfu_rtp::{ExtensionKind, NtpTime, red};
 
 use super::Transit;
 use super::continuity::{self, Record};
-use super::decoder::{Decoder, ShownFrame};
+use super::decoder::{Arrived, Decoder, ShownFrame};
 use super::lips::CaptureOffset;
 use super::mishaps::Mishaps;
 use super::promise::SlotPromise;
 use super::witness::Witness;
 use crate::client::clock::ticks;
-use crate::media::{Damage, Label, Stamp, Vp8Ids, read_opus, read_vp8};
+use crate::media::{self, Damage, Label, Stamp, Told, View, read_opus};
 
 /// The oracle of one slot.
 #[derive(Debug)]
@@ -195,10 +196,15 @@ impl SlotOracle {
             },
             false => (payload, Vec::new()),
         };
-        let (stamp, ids) = match self.read(&payload) {
-            Ok(read) => read,
+        let View { stamp, told } = match self.read(packet.header.payload_type, &payload) {
+            Ok(view) => view,
             Err(damage) => object(&damage),
         };
+        let descriptor = self.descriptor(packet);
+        let frame_number = descriptor
+            .as_deref()
+            .and_then(|value| DescriptorHead::parse(value).ok())
+            .map(|head| head.frame_number);
         if let Some(sentence) = earlier
             .iter()
             .find_map(|earlier| earlier.contradicts(&stamp))
@@ -213,7 +219,13 @@ impl SlotOracle {
             marker: packet.header.marker,
             retransmitted: rtx,
             stamp,
-            ids,
+            codec: self
+                .promise
+                .codecs
+                .get(&packet.header.payload_type)
+                .copied(),
+            ids: told.ids(),
+            frame_number,
         };
         if let Some(known) = self.records.get(&sequence) {
             if !known.is_same_packet(&record) {
@@ -238,7 +250,15 @@ impl SlotOracle {
             self.statistics.repeated += 1;
             self.decoder.hear(transit.at, stamp);
         }
-        self.decoder.on_packet(transit.at, sequence, &stamp);
+        let arrived = Arrived {
+            stamp: &stamp,
+            told: &told,
+            descriptor: descriptor.as_deref(),
+            marker: packet.header.marker,
+        };
+        if let Err(sentence) = self.decoder.on_packet(transit.at, sequence, &arrived) {
+            object(&sentence);
+        }
         self.records.insert(sequence, record);
         Some(Accepted {
             sequence,
@@ -366,11 +386,24 @@ impl SlotOracle {
         Ok((payload.slice_ref(newest), earlier))
     }
 
-    fn read(&self, payload: &Bytes) -> Result<(Stamp, Option<Vp8Ids>), Damage> {
-        match self.promise.kind {
-            MediaKind::Audio => read_opus(payload).map(|stamp| (stamp, None)),
-            MediaKind::Video => read_vp8(payload).map(|view| (view.stamp, Some(view.ids))),
+    fn read(&self, payload_type: u8, payload: &Bytes) -> Result<View, Damage> {
+        match self.promise.codecs.get(&payload_type) {
+            Some(&codec) => media::read(codec, payload),
+            // Redundancy, which was taken apart.
+            None => read_opus(payload).map(|stamp| View {
+                stamp,
+                told: Told::Nothing,
+            }),
         }
+    }
+
+    /// The dependency descriptor of a packet.
+    fn descriptor(&self, packet: &Packet) -> Option<Bytes> {
+        let mut known = self.promise.extensions.iter();
+        let (id, _) = known.find(|(_, kind)| **kind == ExtensionKind::DependencyDescriptor)?;
+        let mut extensions = packet.header.extensions.iter();
+        let found = extensions.find(|extension| extension.id == *id)?;
+        Some(found.payload.clone())
     }
 
     fn unwrap(&self, wire: u16) -> u64 {
