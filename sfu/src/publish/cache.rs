@@ -429,6 +429,7 @@ mod tests {
             let mut highest = 1_000_u64;
             for _ in 0..3_000 {
                 let seq = match rng.random_range(0..20) {
+                    _ if model.is_empty() => highest,
                     0 => highest + rng.random_range(1..=reorder),
                     1..=5 => highest - rng.random_range(0..=reorder),
                     _ => highest + 1,
