@@ -5,6 +5,7 @@
 //! One file per payload format; each parser is a plain function of the payload.
 
 pub mod av1;
+mod bit_reader;
 pub mod h264;
 mod picture_id;
 mod picture_numbers;
@@ -134,11 +135,14 @@ impl PayloadInfo {
     }
 
     /// The size of the picture, if this packet tells: VP8 at keyframes, VP9 with a scalability
-    /// structure (then of the highest spatial layer).
+    /// structure (then of the highest spatial layer), H.264 and AV1 with the parameters of a
+    /// sequence.
     #[inline]
     pub fn resolution(&self) -> Option<Resolution> {
         match self {
-            Self::Audio | Self::H264(_) | Self::Av1(_) => None,
+            Self::Audio => None,
+            Self::H264(h264) => h264.resolution,
+            Self::Av1(av1) => av1.resolution,
             Self::Vp8(vp8) => vp8.resolution,
             Self::Vp9(vp9) => vp9
                 .scalability

@@ -2,6 +2,9 @@
 //! behind it, as far as they tell where frames begin. References between frames are in the
 //! dependency descriptor, not here.
 
+mod sequence;
+
+use super::Resolution;
 use super::reader::Reader;
 
 /// What an AV1 payload says of its frame. An RTP packet never holds parts of two temporal units.
@@ -23,6 +26,8 @@ pub struct Av1Payload {
     pub temporal_layer: Option<u8>,
     /// spatial_id of an OBU that begins in this packet, 0 to 3, if one has it.
     pub spatial_layer: Option<u8>,
+    /// The greatest size of the picture, told by the sequence header.
+    pub resolution: Option<Resolution>,
 }
 
 impl Av1Payload {
@@ -41,6 +46,7 @@ impl Av1Payload {
             key_frame: false,
             temporal_layer: None,
             spatial_layer: None,
+            resolution: None,
         };
 
         // W elements, of which the last has no length; or, if W is zero, any number, all with
@@ -100,6 +106,7 @@ impl Av1Payload {
             SEQUENCE_HEADER => {
                 self.has_sequence_header = true;
                 self.frame_start = true;
+                self.resolution = sequence::resolution(obu.rest());
             }
             TEMPORAL_DELIMITER => self.frame_start = true,
             FRAME_HEADER | FRAME => {
@@ -144,6 +151,7 @@ mod tests {
         key_frame: false,
         temporal_layer: None,
         spatial_layer: None,
+        resolution: None,
     };
 
     #[test]

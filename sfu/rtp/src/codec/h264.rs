@@ -1,6 +1,9 @@
 //! H.264 payloads (RFC 6184 §5): single NAL units, STAP-A and FU-A, which are all that
 //! packetization modes 0 and 1 use.
 
+mod sps;
+
+use super::Resolution;
 use super::reader::Reader;
 
 /// What an H.264 payload says of its frame.
@@ -17,6 +20,8 @@ pub struct H264Payload {
     pub frame_start: bool,
     /// Whether no NAL unit in this packet is ever referred to (nal_ref_idc is zero in all).
     pub non_reference: bool,
+    /// The size of the picture, told by the sequence parameter set.
+    pub resolution: Option<Resolution>,
 }
 
 impl H264Payload {
@@ -30,6 +35,7 @@ impl H264Payload {
             idr_start: false,
             frame_start: false,
             non_reference: true,
+            resolution: None,
         };
         let head = *payload.first()?;
         match head & TYPE_MASK {
@@ -75,6 +81,7 @@ impl H264Payload {
             SPS => {
                 self.has_sps = true;
                 self.frame_start = true;
+                self.resolution = sps::resolution(content);
             }
             SEI | PPS | DELIMITER => self.frame_start = true,
             _ => {}
@@ -185,6 +192,7 @@ mod tests {
                 idr_start,
                 frame_start,
                 non_reference,
+                resolution: None,
             };
             assert_eq!(H264Payload::parse(payload), Some(expected), "{name}");
         }
