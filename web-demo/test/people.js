@@ -204,12 +204,14 @@ export function judgeAudio(before, after, sentBefore, sentAfter) {
 }
 
 /** @param {ReceivedSample} sample @param {Person} publisher */
-function judgePicture({ picture }, { name, source }) {
+function judgePicture({ picture, video, audio }, { name, source }) {
   if (picture === null) return 'the tile shows no picture';
   const described = JSON.stringify(picture);
   // Fake cameras show a moving figure on a colour; black or one flat colour is no picture.
   if (source === 'device') return picture.contrast > 20 ? null : `the picture is flat: ${described}`;
   if (picture.identity !== identityOf(name)) return `the picture is not that of ${name} (${identityOf(name)}): ${described}`;
-  if (picture.age === null || picture.age > OLDEST) return `the picture is too old: ${described}`;
+  if (picture.age === null || picture.age > OLDEST) {
+    return `the picture is too old: ${described}, and the jitter buffers held ${video?.buffered} and ${audio?.buffered} ms`;
+  }
   return null;
 }

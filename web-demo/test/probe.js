@@ -13,9 +13,10 @@
  * @property {number} lost
  * @property {number} width
  * @property {number} height
+ * @property {number} buffered Milliseconds in the jitter buffer, the mean since the beginning.
  */
 
-/** @typedef {{energy: number, packets: number, seconds: number}} AudioSample */
+/** @typedef {{energy: number, packets: number, seconds: number, buffered: number}} AudioSample */
 
 /**
  * What a picture shows: the mark of a synthetic one, the age of the frame in milliseconds, and how much its pixels
@@ -104,6 +105,8 @@ export async function sampleReceived(name) {
   }
   const report = await session.media.stats();
   if (report === null) return 'there is no media connection';
+  const bufferedMs = (/** @type {any} */ { jitterBufferDelay, jitterBufferEmittedCount }) =>
+    Math.round((1_000 * (jitterBufferDelay ?? 0)) / Math.max(1, jitterBufferEmittedCount ?? 0));
   /** @type {Map<string, any>} */
   const inbound = new Map();
   let srtpCipher = '';
@@ -127,11 +130,13 @@ export async function sampleReceived(name) {
       lost: video.packetsLost ?? 0,
       width: video.frameWidth ?? 0,
       height: video.frameHeight ?? 0,
+      buffered: bufferedMs(video),
     },
     audio: audio && {
       energy: audio.totalAudioEnergy ?? 0,
       packets: audio.packetsReceived ?? 0,
       seconds: audio.totalSamplesDuration ?? 0,
+      buffered: bufferedMs(audio),
     },
     picture: tile?.hasAttribute('data-picture') ? await lookAt(tile.querySelector('video')) : null,
   };
