@@ -5,6 +5,7 @@
 
 pub(crate) mod cache;
 pub(crate) mod encoding;
+pub(crate) mod frame;
 pub(crate) mod keyframe_requester;
 pub(crate) mod layers;
 pub(crate) mod nack_generator;

@@ -79,7 +79,7 @@ fn a_viewer_costs_little_and_leaves_nothing_behind() {
         (
             "a camera of 300 kbit/s",
             Person::nobody().camera(300_000),
-            40_000,
+            42_000,
         ),
         (
             "a camera of 3 Mbit/s",

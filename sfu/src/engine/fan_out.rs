@@ -262,7 +262,7 @@ pub(super) fn offer_packet(
         Decision::Hold => return Ok(Offered::Held),
         Decision::Switch(first) => return Ok(Offered::Begun(first)),
     };
-    let numbers = slot.forwarder.number(source.now, meta)?;
+    let numbers = slot.forwarder.number(source.now, source.track, meta)?;
     let sent = Sent {
         track: source.track_key,
         encoding: source.encoding as u8,

@@ -67,11 +67,7 @@ pub(super) fn write_padding(
         ssrc: rtx.ssrc,
         payload_type,
         redundancy: None,
-        numbers: Numbers {
-            sequence,
-            timestamp: slot.last_timestamp,
-            vp8: None,
-        },
+        numbers: Numbers::plain(sequence, slot.last_timestamp),
         rtx_sequence: Some(sequence),
         departure: leaving.departure(&peer.downlink),
     };

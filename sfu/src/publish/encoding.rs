@@ -4,17 +4,19 @@
 
 use std::time::Instant;
 
-use sfu_rtp::{Bitrate, ClockRate, SeqNo, SeqUnwrapper, Ssrc};
+use sfu_rtp::{Bitrate, ClockRate, DependencyStructure, SeqNo, SeqUnwrapper, Ssrc};
 
 use super::cache::{Insert, PacketCache};
+use super::frame::{Frame, FrameNumbers, Relations};
 use super::keyframe_requester::KeyframeRequester;
 use super::nack_generator::NackGenerator;
 use super::packet::{CachedPacket, PacketMeta};
+use super::picture::Picture;
 use super::picture_group::{CachedGroup, PictureGroup};
 use super::receiver_statistics::ReceiverStatistics;
 use crate::capture_clock::CaptureClock;
 use crate::drop_reason::DropReason;
-use crate::parameters::MediaKind;
+use crate::parameters::{Codec, MediaKind};
 
 /// One encoding of a track.
 #[derive(Debug)]
@@ -29,6 +31,9 @@ pub(crate) struct Encoding {
     suspect: Option<u16>,
     cache: PacketCache<PacketMeta>,
     group: PictureGroup,
+    frames: FrameNumbers,
+    /// What its dependency descriptors mean; `None` before the first that tells.
+    structure: Option<Box<Structure>>,
     packets: u64,
     /// Height of the last keyframe that told it, in pixels.
     height: Option<u16>,
@@ -37,6 +42,16 @@ pub(crate) struct Encoding {
     pub(crate) statistics: ReceiverStatistics,
     /// Its timestamps on the node's timeline, once a sender report has told.
     pub(crate) clock: Option<CaptureClock>,
+}
+
+/// The shape of a stream, as its last keyframe told it.
+#[derive(Debug)]
+pub(crate) struct Structure {
+    pub(crate) dependencies: DependencyStructure,
+    /// The decode targets that are produced now, a bit each.
+    pub(crate) active_targets: u32,
+    /// The packet that brought it.
+    told_by: SeqNo,
 }
 
 impl Encoding {
@@ -54,6 +69,8 @@ impl Encoding {
             suspect: None,
             cache: PacketCache::new(packets, bytes),
             group: PictureGroup::default(),
+            frames: FrameNumbers::default(),
+            structure: None,
             packets: 0,
             height: None,
             nack: NackGenerator::new(),
@@ -88,6 +105,24 @@ impl Encoding {
     /// Bytes that its packet cache holds.
     pub(crate) fn memory_bytes(&self) -> usize {
         self.cache.memory_bytes()
+    }
+
+    /// What its dependency descriptors mean, if they have told.
+    #[inline]
+    pub(crate) fn structure(&self) -> Option<&Structure> {
+        self.structure.as_deref()
+    }
+
+    /// Reads what a packet says of its picture; see [`Picture::inspect`].
+    #[inline]
+    pub(crate) fn inspect(
+        &mut self,
+        codec: Codec,
+        payload: &[u8],
+        descriptor: Option<&[u8]>,
+    ) -> Option<Picture> {
+        let structure = self.structure.as_deref().map(|known| &known.dependencies);
+        Picture::inspect(codec, payload, descriptor, structure, &mut self.frames)
     }
 
     /// Height of its picture in pixels, if a keyframe has told it.
@@ -146,6 +181,7 @@ impl Encoding {
         self.interrupt();
         self.nack = NackGenerator::new();
         self.clock = None;
+        self.frames = FrameNumbers::default();
         self.numbers.restart(wire)
     }
 
@@ -167,12 +203,54 @@ impl Encoding {
         }
         self.packets += 1;
         self.began.get_or_insert(meta.sequence);
+        self.learn_structure(&meta, packet);
         if meta.picture.switch_point {
             self.keyframes.on_keyframe();
             self.group.on_switch_point(now, &meta);
             self.height = meta.picture.height.or(self.height);
         }
         Ok(())
+    }
+
+    /// Takes in what a dependency descriptor says of the stream as a whole.
+    #[inline]
+    fn learn_structure(&mut self, meta: &PacketMeta, packet: &[u8]) {
+        let Some(Frame {
+            relations: Relations::Described(described),
+            ..
+        }) = meta.picture.frame
+        else {
+            return;
+        };
+        if described.has_structure
+            && self
+                .structure
+                .as_ref()
+                .is_none_or(|known| known.told_by < meta.sequence)
+            && let Some(value) = meta.extensions.dependency_descriptor(packet)
+            && let Ok(dependencies) = DependencyStructure::parse(value)
+        {
+            let top = dependencies.resolution(dependencies.spatial_layer_count() - 1);
+            self.height = top.map(|size| size.height).or(self.height);
+            let structure = Structure {
+                active_targets: dependencies.all_decode_targets(),
+                dependencies,
+                told_by: meta.sequence,
+            };
+            // In place, so that nothing is allocated but for the first.
+            match &mut self.structure {
+                Some(known) => **known = structure,
+                None => self.structure = Some(Box::new(structure)),
+            }
+        }
+        if described.active_targets != 0
+            && let Some(known) = self
+                .structure
+                .as_mut()
+                .filter(|known| known.told_by <= meta.sequence)
+        {
+            known.active_targets = described.active_targets;
+        }
     }
 
     /// A number carried only padding and will not come.
@@ -230,8 +308,8 @@ mod tests {
         let cases: [(PublishedMedia, usize, usize); 4] = [
             (audio("0"), 100, 40_000),
             (audio("0"), 1_200, 90_000),
-            (video("0", &[]), 1_200, 1_200_000),
-            (video("0", &[]), 60_000, 1_200_000),
+            (video("0", &[]), 1_200, 1_220_000),
+            (video("0", &[]), 60_000, 1_220_000),
         ];
         let start = Instant::now();
         for (media, size, allowed) in cases {

@@ -104,7 +104,7 @@ pub(crate) struct ForwardedExtensions {
 
 /// What is forwarded as it is. The MID is the slot's own, congestion control starts anew on each path,
 /// and the RID is of no concern to a receiver that gets one encoding. The audio level is the first, see
-/// [`ForwardedExtensions::audio_level`].
+/// [`ForwardedExtensions::audio_level`], and the dependency descriptor the last.
 const FORWARDED: [ExtensionKind; 4] = [
     ExtensionKind::AudioLevel,
     ExtensionKind::PlayoutDelay,
@@ -140,6 +140,16 @@ impl ForwardedExtensions {
     pub(crate) fn audio_level(&self, packet: &[u8]) -> Option<AudioLevel> {
         let [span, ..] = self.spans;
         AudioLevel::parse(packet.get(span.range())?)
+    }
+
+    /// The dependency descriptor of `packet`, the one they were found in.
+    #[inline]
+    pub(crate) fn dependency_descriptor<'a>(&self, packet: &'a [u8]) -> Option<&'a [u8]> {
+        let [.., span] = self.spans;
+        if span.is_empty() {
+            return None;
+        }
+        packet.get(span.range())
     }
 
     /// Each with its value in `packet`, the one they were found in.

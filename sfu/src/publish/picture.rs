@@ -1,33 +1,74 @@
-//! What a payload says about the picture it is part of, as far as forwarding uses it.
+//! What a packet says about the picture it is part of, as far as forwarding uses it.
 
-use sfu_rtp::codec::{PayloadFormat, PayloadInfo, Vp8Descriptor};
+use sfu_rtp::codec::{PayloadFormat, PayloadInfo, PictureNumbers};
+use sfu_rtp::dependency_descriptor::{DescriptorError, DescriptorHead};
+use sfu_rtp::{DependencyDescriptor, DependencyStructure};
 
+use super::frame::{Frame, FrameNumbers};
 use crate::parameters::Codec;
 
-/// The part of a payload's description that is kept with every cached packet.
+/// The part of a packet's description that is kept with every cached packet.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Picture {
     /// A decoder that has seen nothing can start with this packet. Always so for sound.
     pub(crate) switch_point: bool,
     /// Height in pixels, where a keyframe tells it.
     pub(crate) height: Option<u16>,
-    /// The VP8 payload descriptor, whose ids are rewritten for each subscriber.
-    pub(crate) vp8: Option<Vp8Descriptor>,
+    /// Its frame, where layers can be told apart.
+    pub(crate) frame: Option<Frame>,
+    /// The numbers in a VP8 or VP9 payload descriptor, which are rewritten for each subscriber.
+    pub(crate) numbers: Option<PictureNumbers>,
+    /// A gap that is left in its picture ids is taken for loss: those of VP8. VP9 refers by them.
+    pub(crate) closes_up: bool,
 }
 
 impl Picture {
-    /// Reads a decrypted payload without padding; `None` if it is not what its codec prescribes.
+    /// Reads a decrypted payload without padding, and the dependency descriptor that came with it, if one did;
+    /// `structure` is the encoding's last. `None` if neither is what it should be.
+    ///
+    /// The descriptor goes before the payload: that may be encrypted from end to end, and what is encrypted
+    /// can look like anything.
     #[inline]
-    pub(crate) fn inspect(codec: Codec, payload: &[u8]) -> Option<Self> {
-        let info = PayloadInfo::parse(format_of(codec), payload)?;
+    pub(crate) fn inspect(
+        codec: Codec,
+        payload: &[u8],
+        descriptor: Option<&[u8]>,
+        structure: Option<&DependencyStructure>,
+        frames: &mut FrameNumbers,
+    ) -> Option<Self> {
+        let info = PayloadInfo::parse(format_of(codec), payload);
+        let described = descriptor.map(|value| DependencyDescriptor::parse(value, structure));
+        let (switch_point, frame) = match (&described, &info) {
+            (Some(Ok(descriptor)), _) => (
+                descriptor.is_keyframe_start(),
+                Some(frames.of_descriptor(descriptor)),
+            ),
+            // The keyframe that it follows was lost.
+            (Some(Err(DescriptorError::NoStructure | DescriptorError::UnknownTemplate(_))), _) => {
+                let head = DescriptorHead::parse(descriptor?).ok()?;
+                (false, Some(frames.of_head(head)))
+            }
+            (_, Some(info)) => (info.is_keyframe_start(), frames.of_payload(info)),
+            (_, None) => return None,
+        };
+        let resolution = info.as_ref().and_then(PayloadInfo::resolution);
         Some(Self {
-            switch_point: info.is_keyframe_start(),
-            height: info.resolution().map(|resolution| resolution.height),
-            vp8: match info {
-                PayloadInfo::Vp8(descriptor) => Some(descriptor),
-                _ => None,
-            },
+            switch_point,
+            height: resolution
+                .filter(|_| switch_point)
+                .map(|resolution| resolution.height),
+            frame,
+            numbers: info.as_ref().and_then(numbers_of),
+            closes_up: codec == Codec::Vp8,
         })
+    }
+}
+
+fn numbers_of(info: &PayloadInfo) -> Option<PictureNumbers> {
+    match info {
+        PayloadInfo::Vp8(vp8) => Some(vp8.numbers()),
+        PayloadInfo::Vp9(vp9) => Some(vp9.numbers()),
+        PayloadInfo::Audio | PayloadInfo::H264(_) | PayloadInfo::Av1(_) => None,
     }
 }
 
@@ -38,5 +79,41 @@ const fn format_of(codec: Codec) -> PayloadFormat {
         Codec::Vp9 => PayloadFormat::Vp9,
         Codec::H264 => PayloadFormat::H264,
         Codec::Av1 => PayloadFormat::Av1,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::publish::frame::Relations;
+    use crate::publish::samples::{Mode, Scalable};
+
+    #[test]
+    fn a_frame_whose_structure_was_lost_keeps_its_number_and_nobody_begins_with_it() {
+        let mut encoder = Scalable::new(Mode::Described, 1, 3);
+        let mut frames = FrameNumbers::default();
+        let keyframe = &encoder.picture(true)[0];
+        let next = &encoder.picture(false)[0];
+        // The frame, the structure that is known, whether it is a switch point, and whether it can be read.
+        let value = keyframe.descriptor(true, true).expect("described");
+        let structure = DependencyStructure::parse(&value).expect("a structure");
+        let cases = [
+            (next, None, false, false),
+            (keyframe, None, true, true),
+            (next, Some(&structure), false, true),
+        ];
+        let mut numbers = Vec::new();
+        for (frame, known, switch_point, readable) in cases {
+            let value = frame.descriptor(true, true);
+            let payload = frame.payload(true, true);
+            let picture =
+                Picture::inspect(Codec::Vp8, &payload, value.as_deref(), known, &mut frames)
+                    .expect("it is forwarded");
+            assert_eq!(picture.switch_point, switch_point, "{picture:?}");
+            let found = picture.frame.expect("a frame");
+            assert_eq!(found.relations != Relations::Unknown, readable);
+            numbers.push(found.number);
+        }
+        assert_eq!([numbers[0], numbers[2]], [numbers[1] + 1; 2]);
     }
 }

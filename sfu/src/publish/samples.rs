@@ -4,6 +4,10 @@ use sfu_rtp::{
     ExtensionElement, ExtensionMap, HeaderWriter, Mid, PayloadType, Rid, RtpHeader, RtpTime, Ssrc,
 };
 
+mod scalable;
+
+pub(crate) use scalable::{Mode, Scalable, ScalableFrame, layers};
+
 use crate::parameters::{
     Codec, CodecFormat, EncodingParameters, Feedback, IceCredentials, IceParameters, MediaKind,
     NegotiatedCodec, PeerParameters, PublishedMedia,

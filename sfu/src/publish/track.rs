@@ -12,7 +12,6 @@ use super::encoding::Encoding;
 use super::layers::{Choices, Layers};
 use super::nack_generator::Gap;
 use super::packet::{CachedPacket, ForwardedExtensions, PacketMeta, payload_span};
-use super::picture::Picture;
 use super::redundancy::{self, Recovered};
 use super::upstream::Upstream;
 use super::voice::Voice;
@@ -282,18 +281,19 @@ impl Track {
         };
         let bytes = redundant.as_ref().map_or(whole, |blocks| blocks.primary);
         let payload = payload.tail(bytes.len()).ok_or(DropReason::RtpMalformed)?;
-        let picture = Picture::inspect(codec, bytes).ok_or(DropReason::PayloadMalformed)?;
+        let extensions =
+            ForwardedExtensions::find(&header, received.plaintext, received.extension_ids);
+        let descriptor = extensions.dependency_descriptor(received.plaintext);
+        let picture = target
+            .inspect(codec, bytes, descriptor)
+            .ok_or(DropReason::PayloadMalformed)?;
         let meta = PacketMeta {
             header,
             sequence,
             continuity: target.continuity(),
             codec_index: codec_index as u8,
             picture,
-            extensions: ForwardedExtensions::find(
-                &header,
-                received.plaintext,
-                received.extension_ids,
-            ),
+            extensions,
             payload,
             repeats: redundant
                 .as_ref()

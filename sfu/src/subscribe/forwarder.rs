@@ -8,12 +8,16 @@
 
 use std::time::{Duration, Instant};
 
-use sfu_rtp::{ClockRate, RtpTime, SeqNo};
+use sfu_rtp::{ClockRate, Layer, RtpTime, SeqNo};
 
+use super::picture_ids::{PictureIdTranslator, PictureIds};
+use super::selector::{ALL_LAYERS, Selected, Selector};
 use super::translator::Translator;
-use super::vp8_ids::{Vp8IdTranslator, Vp8Ids};
 use crate::drop_reason::DropReason;
+use crate::publish::encoding::Structure;
+use crate::publish::frame::Relations;
 use crate::publish::packet::PacketMeta;
+use crate::publish::picture::Picture;
 use crate::publish::track::Track;
 
 /// The forwarding state of one slot.
@@ -21,12 +25,18 @@ use crate::publish::track::Track;
 pub(crate) struct Forwarder {
     /// The encoding that the slot is to show; `None`: nothing.
     target: Option<usize>,
+    /// The highest layers of that encoding that the slot is to show.
+    layers: Layer,
     /// What it shows.
     current: Option<Source>,
     /// The target's keyframe, while another layer is shown.
     arriving: Option<Arriving>,
+    /// Of what is shown nothing is to be left out, and no frame needs to be looked at.
+    is_whole: bool,
+    /// `None` until there was something to look at: sound has no layers.
+    selector: Option<Box<Selector>>,
     translator: Translator,
-    vp8: Vp8IdTranslator,
+    pictures: PictureIdTranslator,
 }
 
 /// An unbroken stretch of one encoding of the assigned track.
@@ -40,8 +50,25 @@ struct Source {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Numbers {
     pub(crate) sequence: u16,
+    /// The last of its picture.
+    pub(crate) marker: bool,
     pub(crate) timestamp: RtpTime,
-    pub(crate) vp8: Option<Vp8Ids>,
+    pub(crate) pictures: PictureIds,
+    /// The decode targets that its dependency descriptor is to name as active; 0: those it names.
+    pub(crate) active_targets: u32,
+}
+
+impl Numbers {
+    /// Those of a packet that is part of no picture.
+    pub(crate) fn plain(sequence: u16, timestamp: RtpTime) -> Self {
+        Self {
+            sequence,
+            marker: false,
+            timestamp,
+            pictures: PictureIds::default(),
+            active_targets: 0,
+        }
+    }
 }
 
 /// What becomes of a packet that is not dropped.
@@ -97,10 +124,13 @@ impl Forwarder {
     ) -> Self {
         Self {
             target: None,
+            layers: ALL_LAYERS,
             current: None,
             arriving: None,
+            is_whole: true,
+            selector: None,
             translator: Translator::new(first_sequence, first_timestamp, clock_rate),
-            vp8: Vp8IdTranslator::new(),
+            pictures: PictureIdTranslator::default(),
         }
     }
 
@@ -114,6 +144,28 @@ impl Forwarder {
     /// The slot is to show another layer of the same track, once it has a switch point.
     pub(crate) fn set_target(&mut self, target: Option<usize>) {
         self.target = target;
+    }
+
+    /// The slot is to show these layers of its target, once they can be switched to. What it shows before it
+    /// goes over to another encoding stays as it is.
+    #[cfg_attr(
+        not(test),
+        expect(
+            dead_code,
+            reason = "what is shown of an encoding is for the allocator to say"
+        )
+    )]
+    pub(crate) fn set_layers(&mut self, layers: Layer) {
+        self.layers = layers;
+        if self.target.is_none() || self.target != self.current() {
+            return;
+        }
+        if !self.is_whole {
+            self.selector().want(layers);
+        } else if layers != ALL_LAYERS {
+            self.is_whole = false;
+            self.selector().limit(layers);
+        }
     }
 
     /// The encoding that the slot is to show.
@@ -154,7 +206,7 @@ impl Forwarder {
             continuity: meta.continuity,
         };
         if self.current == Some(source) {
-            return Ok(Decision::Forward);
+            return self.select(now, track, meta).map(|()| Decision::Forward);
         }
         self.consider(now, track, source, meta)
     }
@@ -189,7 +241,7 @@ impl Forwarder {
             return Err(DropReason::AwaitingKeyframe);
         }
         self.join(began, source, meta, track);
-        Ok(Decision::Join)
+        self.select(now, track, meta).map(|()| Decision::Join)
     }
 
     /// The slot, which shows nothing, begins with the keyframe whose first packet this is. It and all that
@@ -209,9 +261,7 @@ impl Forwarder {
         let timestamp = first.header.timestamp();
         self.translator
             .switch_behind(now, first.sequence, timestamp, latest);
-        if let Some(vp8) = &first.picture.vp8 {
-            self.vp8.switch(vp8);
-        }
+        self.begin_with(&first.picture);
     }
 
     /// The keyframe that this packet of the target belongs to or follows.
@@ -287,12 +337,69 @@ impl Forwarder {
             }
             None => self.translator.switch(began, sequence, timestamp),
         }
-        if let Some(vp8) = &meta.picture.vp8 {
-            self.vp8.switch(vp8);
+        self.begin_with(&meta.picture);
+    }
+
+    /// A source begins, with this picture.
+    fn begin_with(&mut self, picture: &Picture) {
+        self.pictures.switch(picture);
+        // Chains are watched from the beginning.
+        self.is_whole = match picture.frame.map(|frame| frame.relations) {
+            Some(Relations::Layered(_)) => self.layers == ALL_LAYERS,
+            Some(Relations::Described(_) | Relations::Unknown) => false,
+            None => true,
+        };
+        if !self.is_whole {
+            let layers = self.layers;
+            self.selector().begin(layers);
         }
     }
 
-    /// The numbers of a packet that [`decide`](Self::decide) lets out.
+    fn selector(&mut self) -> &mut Selector {
+        self.selector
+            .get_or_insert_with(|| Box::new(Selector::new()))
+    }
+
+    /// Whether the layer of a packet of the source that is flowing is forwarded; closes the gap if it is not.
+    #[inline(always)]
+    fn select(&mut self, now: Instant, track: &Track, meta: &PacketMeta) -> Result<(), DropReason> {
+        if self.is_whole {
+            return Ok(());
+        }
+        self.look_at_layer(now, track, meta)
+    }
+
+    fn look_at_layer(
+        &mut self,
+        now: Instant,
+        track: &Track,
+        meta: &PacketMeta,
+    ) -> Result<(), DropReason> {
+        let (Some(frame), Some(selector)) = (&meta.picture.frame, &mut self.selector) else {
+            return Ok(());
+        };
+        let structure = structure_of(track, self.current);
+        let outcome = selector.select(now, frame, meta.picture.switch_point, structure);
+        if outcome.is_err() {
+            self.translator.skip(meta.sequence);
+            self.pictures.skip(&meta.picture);
+        }
+        outcome
+    }
+
+    /// What is particular of a packet that goes out, where not all is forwarded.
+    #[inline(never)]
+    fn describe(&self, track: &Track, meta: &PacketMeta) -> Selected {
+        match (&meta.picture.frame, &self.selector) {
+            (Some(frame), Some(selector)) => {
+                selector.describe(frame, structure_of(track, self.current))
+            }
+            _ => Selected::default(),
+        }
+    }
+
+    /// The numbers of a packet that [`decide`](Self::decide) lets out, and that comes before it decides about
+    /// another.
     ///
     /// # Errors
     /// Its place was given to another, or is forgotten.
@@ -302,19 +409,35 @@ impl Forwarder {
     pub(crate) fn number(
         &mut self,
         now: Instant,
+        track: &Track,
         meta: &PacketMeta,
     ) -> Result<Numbers, DropReason> {
+        let pictures = self
+            .pictures
+            .translate(&meta.picture)
+            .ok_or(DropReason::BeforeSwitch)?;
         let (sequence, timestamp) = self
             .translator
             .translate(now, meta.sequence, meta.header.timestamp())
             .ok_or(DropReason::BeforeSwitch)?;
-        let vp8 = meta.picture.vp8.as_ref().map(|ids| self.vp8.translate(ids));
+        let selected = match self.is_whole {
+            true => Selected::default(),
+            false => self.describe(track, meta),
+        };
         Ok(Numbers {
             sequence,
+            marker: meta.header.marker() || selected.ends_picture,
             timestamp,
-            vp8,
+            pictures,
+            active_targets: selected.active_targets,
         })
     }
+}
+
+/// What the dependency descriptors of a source mean.
+#[inline]
+fn structure_of(track: &Track, source: Option<Source>) -> Option<&Structure> {
+    track.encodings().get(source?.encoding)?.structure()
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! ids renumbered. Encryption comes after, in the same place.
 
 use arrayvec::ArrayVec;
+use sfu_rtp::dependency_descriptor::{self, DependencyDescriptor};
 use sfu_rtp::extension::{AbsSendTime, TransportSequence};
 use sfu_rtp::red::{self, Block};
 use sfu_rtp::rtx::{ORIGINAL_SEQUENCE_LEN, write_original_sequence};
@@ -11,6 +12,7 @@ use sfu_rtp::{
 };
 
 use super::forwarder::Numbers;
+use crate::publish::frame::Relations;
 use crate::publish::packet::{CachedPacket, MAX_FORWARDED_EXTENSIONS};
 
 /// How a packet leaves.
@@ -88,7 +90,7 @@ pub(crate) fn write(
     writing: &Writing<'_>,
     out: &mut [u8],
 ) -> Result<Written, RtpError> {
-    let mut departure = [0; 3];
+    let (mut departure, mut rewritten) = ([0; 3], None);
     let mut elements: ArrayVec<ExtensionElement<'_>, { MAX_FORWARDED_EXTENSIONS + 2 }> =
         ArrayVec::new();
     if let Some((id, len)) = writing
@@ -106,14 +108,19 @@ pub(crate) fn write(
             value: mid.as_bytes(),
         });
     }
+    let descriptor = write_descriptor(packet, &writing.numbers, &mut rewritten);
     for (kind, value) in packet.meta.extensions.iter(packet.bytes) {
         if let Some(id) = writing.extensions.id_of(kind) {
+            let value = match kind {
+                ExtensionKind::DependencyDescriptor => descriptor.unwrap_or(value),
+                _ => value,
+            };
             elements.push(ExtensionElement { id, value });
         }
     }
 
     let header = HeaderWriter {
-        marker: packet.meta.header.marker(),
+        marker: writing.numbers.marker,
         padding: false,
         payload_type: writing.payload_type,
         sequence: writing.rtx_sequence.unwrap_or(writing.numbers.sequence),
@@ -141,10 +148,49 @@ pub(crate) fn write(
         available,
     })?;
     payload.copy_from_slice(source);
-    if let (Some(vp8), Some(ids)) = (&packet.meta.picture.vp8, writing.numbers.vp8) {
-        vp8.renumber(payload, ids.picture_id, ids.tl0_picture_index);
+    if let Some(numbers) = &packet.meta.picture.numbers {
+        let ids = &writing.numbers.pictures;
+        numbers.overwrite(payload, ids.picture_id, ids.tl0_picture_index);
     }
     Ok(Written { header_len, len })
+}
+
+/// Writes the dependency descriptor of a packet as the slot numbers it. `None`: it has none, or one that was
+/// not read.
+#[inline]
+fn write_descriptor<'a>(
+    packet: &CachedPacket<'_>,
+    numbers: &Numbers,
+    out: &'a mut Option<[u8; MAX_ELEMENT]>,
+) -> Option<&'a [u8]> {
+    let targets = match &packet.meta.picture.frame.as_ref()?.relations {
+        Relations::Described(described) => described.indications.decode_target_count(),
+        Relations::Unknown => 0,
+        Relations::Layered(_) => return None,
+    };
+    let value = packet.meta.extensions.dependency_descriptor(packet.bytes)?;
+    let out = out.insert([0; MAX_ELEMENT]);
+    let len = match numbers.active_targets {
+        0 => {
+            out.get_mut(..value.len())?.copy_from_slice(value);
+            value.len()
+        }
+        active => {
+            let written =
+                dependency_descriptor::write_with_active_targets(value, targets, active, out);
+            match written {
+                Ok(len) => len,
+                // A structure that fills the element to the brim: its mask stays as it is.
+                Err(_) => {
+                    out.get_mut(..value.len())?.copy_from_slice(value);
+                    value.len()
+                }
+            }
+        }
+    };
+    let rewritten = out.get_mut(..len)?;
+    dependency_descriptor::renumber(rewritten, numbers.pictures.frame_number);
+    Some(rewritten)
 }
 
 /// Writes a packet of `padding` bytes of nothing but padding (RFC 3550 §5.1), at least 1, to the start of `out`.
@@ -218,7 +264,17 @@ pub(crate) fn pad(written: Written, bytes: usize, out: &mut [u8]) -> usize {
 /// More is not worth it; RTP could say 255.
 pub(crate) const MAX_PADDING: usize = 64;
 
+/// A header extension element has no more (RFC 8285 §4.3).
+const MAX_ELEMENT: usize = u8::MAX as usize;
+
 /// A fixed header, an extension block's head, a MID and a departure in the two-byte form, the RTX prefix, and
-/// the second byte that each forwarded element needs if the block must go over to the two-byte form.
-pub(crate) const HEADER_ALLOWANCE: usize =
-    RtpHeader::FIXED_LEN + 4 + 18 + 5 + 2 + MAX_FORWARDED_EXTENSIONS + 3;
+/// the second byte that each forwarded element needs if the block must go over to the two-byte form, and what a
+/// dependency descriptor grows by.
+pub(crate) const HEADER_ALLOWANCE: usize = RtpHeader::FIXED_LEN
+    + 4
+    + 18
+    + 5
+    + 2
+    + MAX_FORWARDED_EXTENSIONS
+    + 3
+    + DependencyDescriptor::MAX_GROWTH;

@@ -5,20 +5,17 @@
 //! repaired packet finds its place in it. A gap of our own making (padding, a layer that is not
 //! wanted) is closed. Timestamps: a new source begins where the wall clock says it should.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use sfu_rtp::{ClockRate, RtpTime, SeqNo};
+
+use super::numbering::Numbering;
 
 /// The numbering of one slot.
 #[derive(Debug)]
 pub(crate) struct Translator {
     clock_rate: ClockRate,
-    /// The highest number given out, unwrapped; one below the first before that.
-    highest: SeqNo,
-    /// The stretches of source numbers in force, oldest first; empty before the first switch. Each
-    /// reaches to where the next one begins.
-    stretches: VecDeque<Stretch>,
+    numbering: Numbering,
     /// What is added to a source timestamp.
     timestamp_offset: u32,
     /// Where the source began behind the last frame sent, until it has long caught up.
@@ -26,13 +23,6 @@ pub(crate) struct Translator {
     /// The newest timestamp sent, and when.
     last: Option<(RtpTime, Instant)>,
     first_timestamp: RtpTime,
-}
-
-/// From `from` on, `offset` is added to source numbers.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-struct Stretch {
-    from: SeqNo,
-    offset: i64,
 }
 
 impl Translator {
@@ -46,8 +36,7 @@ impl Translator {
         let first = SeqNo::new(CYCLE + u64::from(first_sequence));
         Self {
             clock_rate,
-            highest: first.previous(),
-            stretches: VecDeque::new(),
+            numbering: Numbering::new(first),
             timestamp_offset: 0,
             overtaken: None,
             last: None,
@@ -58,7 +47,7 @@ impl Translator {
     /// The number that comes next if nothing is lost.
     #[inline]
     pub(crate) fn next_sequence(&self) -> u16 {
-        self.highest.next().wire()
+        self.numbering.highest().next().wire()
     }
 
     /// A new source begins at `sequence`, which is translated to the number after the highest so far. Its
@@ -85,11 +74,7 @@ impl Translator {
             }
             _ => None,
         };
-        self.stretches.clear();
-        self.stretches.push_back(Stretch {
-            from: sequence,
-            offset: self.highest.next().distance_from(sequence),
-        });
+        self.numbering.switch(sequence);
     }
 
     /// The same, for a source that begins in the past: its frames from `first` to `latest` are sent all at once,
@@ -116,24 +101,15 @@ impl Translator {
         sequence: SeqNo,
         timestamp: RtpTime,
     ) -> Option<(u16, RtpTime)> {
-        let index = self.stretch_of(sequence)?;
-        let stretch = self.stretches[index];
-        let out = sequence.wrapping_add(stretch.offset);
-        // A packet between two stretches was skipped: its number now belongs to another.
-        if let Some(next) = self.stretches.get(index + 1)
-            && out >= next.from.wrapping_add(next.offset)
-        {
-            return None;
-        }
+        let highest = self.numbering.highest();
+        let out = self.numbering.translate(sequence)?;
         let timestamp = self.place(timestamp);
-        if out > self.highest {
-            self.highest = out;
-            if self
+        if out > highest
+            && self
                 .last
                 .is_none_or(|(last, _)| timestamp.is_newer_than(last))
-            {
-                self.last = Some((timestamp, now));
-            }
+        {
+            self.last = Some((timestamp, now));
         }
         Some((out.wire(), timestamp))
     }
@@ -161,61 +137,14 @@ impl Translator {
         source.wrapping_add(self.timestamp_offset)
     }
 
-    /// A number of the source will not be forwarded, by our choice: those after it move up. They may have
-    /// been skipped themselves before it, as padding that was reordered on its way; but if one of them was
-    /// sent already, a gap is there to stay.
+    /// A number of the source will not be forwarded, by our choice; see [`Numbering::skip`].
     pub(crate) fn skip(&mut self, sequence: SeqNo) {
-        let Some(index) = self.stretch_of(sequence) else {
-            return;
-        };
-        let Some(&stretch) = self.stretches.get(index) else {
-            return;
-        };
-        let out = sequence.wrapping_add(stretch.offset);
-        if out <= self.highest {
-            return;
-        }
-        let begin_of_next = self
-            .stretches
-            .get(index + 1)
-            .map(|next| next.from.wrapping_add(next.offset));
-        if begin_of_next.is_some_and(|begin| out >= begin) {
-            return;
-        }
-        for later in self.stretches.range_mut(index + 1..) {
-            later.offset -= 1;
-        }
-        // Padding comes in runs: let one stretch be all that a run leaves behind.
-        let joins_next = begin_of_next == Some(out.next());
-        let after = Stretch {
-            from: sequence.next(),
-            offset: stretch.offset - 1,
-        };
-        match (stretch.from == sequence, joins_next) {
-            (true, true) => drop(self.stretches.remove(index)),
-            (true, false) => self.stretches[index] = after,
-            (false, true) => {}
-            (false, false) => self.insert(index + 1, after),
-        }
+        self.numbering.skip(sequence);
     }
 
     /// Whether the present source had begun with this number, and its place is remembered.
     pub(crate) fn reaches(&self, sequence: SeqNo) -> bool {
-        self.stretch_of(sequence).is_some()
-    }
-
-    fn insert(&mut self, index: usize, stretch: Stretch) {
-        self.stretches.insert(index, stretch);
-        if self.stretches.len() > MAX_STRETCHES {
-            self.stretches.pop_front();
-        }
-    }
-
-    #[inline]
-    fn stretch_of(&self, sequence: SeqNo) -> Option<usize> {
-        self.stretches
-            .iter()
-            .rposition(|stretch| sequence >= stretch.from)
+        self.numbering.reaches(sequence)
     }
 }
 
@@ -261,10 +190,6 @@ const LONG_CAUGHT_UP: u32 = 5 * 90_000;
 
 const CYCLE: u64 = 1 << 16;
 
-/// How many closed gaps back a late packet can still be placed. Browsers pad in bursts of some ten packets
-/// a second; 32 gaps reach back further than any useful retransmission.
-const MAX_STRETCHES: usize = 32;
-
 #[cfg(test)]
 mod model;
 
@@ -272,6 +197,7 @@ mod model;
 mod tests {
     use std::time::Duration;
 
+    use super::super::numbering::MAX_STRETCHES;
     use super::*;
 
     enum Step {

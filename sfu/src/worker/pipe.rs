@@ -209,7 +209,9 @@ mod tests {
             picture: Picture {
                 switch_point: true,
                 height: None,
-                vp8: None,
+                frame: None,
+                numbers: None,
+                closes_up: false,
             },
             extensions: ForwardedExtensions::default(),
             payload: payload_span(&header, &packet).expect("a payload"),

@@ -26,11 +26,7 @@ fn pending(packets: &[(&str, u16)]) -> Vec<Pending> {
                 track: TrackKey::default(),
                 encoding: 0,
                 source: SeqNo::new(number),
-                numbers: Numbers {
-                    sequence: 0,
-                    timestamp: RtpTime::new(0),
-                    vp8: None,
-                },
+                numbers: Numbers::plain(0, RtpTime::new(0)),
             },
             again: stream.ends_with("rtx"),
             repeated: crate::subscribe::redundancy::Repeated::NOTHING,

@@ -1,5 +1,6 @@
 use super::*;
 use crate::parameters::Codec;
+use crate::publish::frame::FrameNumbers;
 use crate::publish::packet::{ForwardedExtensions, payload_span};
 use crate::publish::picture::Picture;
 use crate::publish::samples::{Sample, VP8, vp8};
@@ -44,7 +45,14 @@ impl Stream {
             sequence: SeqNo::new(u64::from(frame)),
             continuity: self.continuity,
             codec_index: 0,
-            picture: Picture::inspect(Codec::Vp8, &payload).expect("a VP8 payload"),
+            picture: Picture::inspect(
+                Codec::Vp8,
+                &payload,
+                None,
+                None,
+                &mut FrameNumbers::default(),
+            )
+            .expect("a VP8 payload"),
             extensions: ForwardedExtensions::find(&header, &packet, &ExtensionMap::new()),
             payload: payload_span(&header, &packet).expect("a payload"),
             repeats: 0,

@@ -1,3 +1,5 @@
+mod layers;
+
 use std::time::Duration;
 
 use sfu_rtp::{ExtensionMap, RtpHeader};
@@ -87,9 +89,11 @@ impl Scene {
             .forwarder
             .decide(self.now, &self.track, encoding, cached.meta)?;
         let number = match decision {
-            Decision::Forward | Decision::Join => {
-                Some(self.forwarder.number(self.now, cached.meta)?.sequence)
-            }
+            Decision::Forward | Decision::Join => Some(
+                self.forwarder
+                    .number(self.now, &self.track, cached.meta)?
+                    .sequence,
+            ),
             Decision::Hold | Decision::Switch(_) => None,
         };
         Ok((decision, number))

@@ -45,11 +45,7 @@ impl Subscriber {
                     track: TrackKey::default(),
                     encoding: 0,
                     source: SeqNo::new(u64::from(self.next)),
-                    numbers: Numbers {
-                        sequence: self.next,
-                        timestamp: RtpTime::new(0),
-                        vp8: None,
-                    },
+                    numbers: Numbers::plain(self.next, RtpTime::new(0)),
                 },
                 again,
                 repeated: crate::subscribe::redundancy::Repeated::NOTHING,

@@ -79,7 +79,9 @@ fn choose(packets: &[(u16, u32, usize)], begin: u64) -> Vec<(u16, usize)> {
             forwarder
                 .decide(now, &track, 0, &meta)
                 .expect("sound flows");
-            forwarder.number(now, &meta).expect("it has its place");
+            forwarder
+                .number(now, &track, &meta)
+                .expect("it has its place");
         }
         newest = Some((meta, bytes));
     }

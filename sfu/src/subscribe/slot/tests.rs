@@ -71,7 +71,9 @@ impl Scene {
             // Offered again, as the fan-out does.
             assert_eq!(decide(), Ok(Decision::Join));
         }
-        let numbers = forwarder.number(now, cached.meta).expect("it goes out");
+        let numbers = forwarder
+            .number(now, &self.track, cached.meta)
+            .expect("it goes out");
         Sent {
             track: self.track_key,
             encoding: encoding as u8,

@@ -7,7 +7,8 @@ use rand::seq::SliceRandom;
 use rand::{Rng, SeedableRng};
 use sfu_rtp::{ClockRate, RtpTime, SeqNo};
 
-use super::{MAX_STRETCHES, Translator};
+use super::Translator;
+use crate::subscribe::numbering::MAX_STRETCHES;
 
 /// One source since it was switched to.
 struct Model {

@@ -1,0 +1,370 @@
+//! Which layers of the encoding that is flowing a slot forwards.
+//!
+//! What to forward is decided once for each frame, at its first packet, and only there the slot goes over to
+//! other layers, if the frame is a switch point to them. With a dependency descriptor, layers are *decode
+//! targets* and what may be left out of one is written at every frame (AV1 RTP specification, appendix A.4);
+//! without it, the layer numbers of VP8 and VP9 must do.
+
+mod frames;
+
+use std::time::{Duration, Instant};
+
+use sfu_rtp::dependency_descriptor::DecodeTargetIndication;
+use sfu_rtp::{DependencyStructure, Layer};
+
+use crate::drop_reason::DropReason;
+use crate::publish::encoding::Structure;
+use crate::publish::frame::{Described, Frame, Layered, MAX_CHAINS, Relations};
+use frames::Frames;
+
+/// The choice of layers of one slot, and the frames that it made of it.
+#[derive(Debug)]
+pub(crate) struct Selector {
+    /// The highest layers that the slot is to get.
+    wanted: Layer,
+    /// The highest layers that it gets.
+    current: Layer,
+    /// The same as a decode target, where there are such.
+    decode_target: u8,
+    /// Frames before this one went out, because nothing was to be left out yet; `u64::MAX`: so will those that come,
+    /// up to the beginning of a picture.
+    whole_before: u64,
+    frames: Frames,
+    /// The picture that the last decision was of.
+    picture: Option<u64>,
+    /// Nothing in it refers to earlier ones, so that each of its frames may begin a spatial layer.
+    is_intra: bool,
+    /// A frame of the chain that is missing, and since when.
+    broken: Option<(u64, Instant)>,
+    /// The frame at which the decode target changed: its packets say so.
+    changed_at: Option<u64>,
+}
+
+/// What is particular of a packet that is forwarded.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(crate) struct Selected {
+    /// It is the last of its picture, of which higher layers are left out.
+    pub(crate) ends_picture: bool,
+    /// The decode targets that its descriptor is to name as active; 0: those it names.
+    pub(crate) active_targets: u32,
+}
+
+/// All layers.
+pub(crate) const ALL_LAYERS: Layer = Layer {
+    spatial: u8::MAX,
+    temporal: u8::MAX,
+};
+
+impl Selector {
+    /// One that has forwarded nothing and takes all layers.
+    pub(crate) fn new() -> Self {
+        Self {
+            wanted: ALL_LAYERS,
+            current: ALL_LAYERS,
+            decode_target: 0,
+            whole_before: 0,
+            frames: Frames::default(),
+            picture: None,
+            is_intra: false,
+            broken: None,
+            changed_at: None,
+        }
+    }
+
+    /// The slot begins anew, with the keyframe that comes next.
+    pub(crate) fn begin(&mut self, wanted: Layer) {
+        *self = Self {
+            wanted,
+            current: wanted,
+            ..Self::new()
+        };
+    }
+
+    /// The slot has got all of what it shows, and is to get these layers from the next picture on.
+    pub(crate) fn limit(&mut self, wanted: Layer) {
+        *self = Self {
+            wanted,
+            whole_before: u64::MAX,
+            ..Self::new()
+        };
+    }
+
+    /// The slot is to get these layers, as soon as they can be switched to.
+    pub(crate) fn want(&mut self, wanted: Layer) {
+        self.wanted = wanted;
+    }
+
+    /// Decides about a packet of `frame`. `structure` is what its encoding's descriptors mean.
+    ///
+    /// # Errors
+    /// [`DropReason::LayerNotWanted`], or [`DropReason::AwaitingKeyframe`] if the slot is to get the layer and only
+    /// a keyframe takes it there.
+    #[inline]
+    pub(crate) fn select(
+        &mut self,
+        now: Instant,
+        frame: &Frame,
+        switch_point: bool,
+        structure: Option<&Structure>,
+    ) -> Result<(), DropReason> {
+        if frame.number < self.whole_before {
+            let is_first = frame.starts && frame.layer.spatial == 0;
+            if self.whole_before != u64::MAX || !is_first {
+                return Ok(());
+            }
+            self.whole_before = frame.number;
+        }
+        match self.frames.outcome(frame.number) {
+            Some(outcome) => outcome,
+            None => {
+                let outcome = if self.frames.is_ahead(frame.number) {
+                    self.look_at(now, frame, switch_point, structure)
+                } else {
+                    self.is_selected(frame)
+                };
+                self.frames.decide(frame.number, outcome);
+                outcome
+            }
+        }
+    }
+
+    /// A frame that is newer than all before.
+    fn look_at(
+        &mut self,
+        now: Instant,
+        frame: &Frame,
+        switch_point: bool,
+        structure: Option<&Structure>,
+    ) -> Result<(), DropReason> {
+        match &frame.relations {
+            Relations::Unknown => Ok(()),
+            Relations::Layered(layered) => {
+                self.look_at_layered(frame, layered, switch_point);
+                self.is_layer_selected(frame.layer)
+            }
+            Relations::Described(described) => {
+                let readable = |known: &&Structure| {
+                    usize::from(known.dependencies.chain_count()) <= MAX_CHAINS
+                };
+                match structure.filter(readable) {
+                    Some(structure) => {
+                        self.look_at_described(now, frame, described, structure, switch_point)
+                    }
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+
+    /// Whether a frame belongs to the layers that the slot gets now.
+    fn is_selected(&self, frame: &Frame) -> Result<(), DropReason> {
+        match &frame.relations {
+            Relations::Unknown => Ok(()),
+            Relations::Described(_) if self.changed_at.is_none() => Ok(()),
+            Relations::Described(described) => self.is_present(described),
+            Relations::Layered(_) => self.is_layer_selected(frame.layer),
+        }
+    }
+
+    /// Whether a frame that is described belongs to the layers that the slot gets.
+    fn is_present(&self, described: &Described) -> Result<(), DropReason> {
+        match described.indications.of(self.decode_target) {
+            DecodeTargetIndication::NotPresent => Err(DropReason::LayerNotWanted),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a layer is one of those that the slot gets.
+    fn is_layer_selected(&self, layer: Layer) -> Result<(), DropReason> {
+        if layer.spatial <= self.current.spatial && layer.temporal <= self.current.temporal {
+            Ok(())
+        } else if layer.spatial > self.current.spatial && layer.spatial <= self.wanted.spatial {
+            Err(DropReason::AwaitingKeyframe)
+        } else {
+            Err(DropReason::LayerNotWanted)
+        }
+    }
+
+    /// A new frame, with a descriptor.
+    fn look_at_described(
+        &mut self,
+        now: Instant,
+        frame: &Frame,
+        described: &Described,
+        structure: &Structure,
+        switch_point: bool,
+    ) -> Result<(), DropReason> {
+        let dependencies = &structure.dependencies;
+        let wanted = choose(dependencies, structure.active_targets, self.wanted);
+        let begins = switch_point || self.changed_at.is_none();
+        let may_go_over = || {
+            wanted != self.decode_target
+                && described.indications.of(wanted) == DecodeTargetIndication::Switch
+                && self.is_decodable(frame, described, wanted, dependencies)
+        };
+        if begins || may_go_over() {
+            self.go_over(frame, wanted, dependencies);
+        }
+        if self.is_present(described).is_err() {
+            let beyond = frame.layer.spatial > self.current.spatial;
+            let below = choose_layer(dependencies, wanted).spatial < self.current.spatial;
+            let is_part_of_wanted =
+                described.indications.of(wanted) != DecodeTargetIndication::NotPresent;
+            return Err(if is_part_of_wanted && (beyond || below) {
+                DropReason::AwaitingKeyframe
+            } else {
+                DropReason::LayerNotWanted
+            });
+        }
+        self.watch_chain(now, frame, described, dependencies)
+    }
+
+    fn go_over(&mut self, frame: &Frame, target: u8, dependencies: &DependencyStructure) {
+        self.decode_target = target;
+        self.current = choose_layer(dependencies, target);
+        self.changed_at = Some(frame.number);
+        self.broken = None;
+    }
+
+    /// Whether the receiver can decode a frame, by what it was sent: all that the frame refers to, and its chain
+    /// in the decode target that it is to begin.
+    fn is_decodable(
+        &self,
+        frame: &Frame,
+        described: &Described,
+        target: u8,
+        dependencies: &DependencyStructure,
+    ) -> bool {
+        let was_sent = |back: u8| {
+            let number = frame.number.wrapping_sub(u64::from(back));
+            self.frames.was_forwarded(number)
+        };
+        let chain = chain_diff(described, target, dependencies);
+        described.refers_only_to(was_sent) && (chain == 0 || was_sent(chain))
+    }
+
+    /// Looks whether a frame that the chain goes through was left out. It may still come, but if it does not,
+    /// nothing of the decode target can be decoded.
+    fn watch_chain(
+        &mut self,
+        now: Instant,
+        frame: &Frame,
+        described: &Described,
+        dependencies: &DependencyStructure,
+    ) -> Result<(), DropReason> {
+        if let Some((missing, _)) = self.broken
+            && self.frames.was_forwarded(missing)
+        {
+            self.broken = None;
+        }
+        let diff = chain_diff(described, self.decode_target, dependencies);
+        let previous = frame.number.wrapping_sub(u64::from(diff));
+        if diff == 0 {
+            self.broken = None;
+        } else if self.broken.is_none() && !self.frames.was_forwarded(previous) {
+            self.broken = Some((previous, now));
+        }
+        match self.broken {
+            Some((_, since)) if now.saturating_duration_since(since) >= PATIENCE => {
+                Err(DropReason::AwaitingKeyframe)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A new frame of a stream that only numbers its layers.
+    fn look_at_layered(&mut self, frame: &Frame, layered: &Layered, switch_point: bool) {
+        let Layer { spatial, temporal } = frame.layer;
+        if switch_point {
+            self.current = Layer {
+                spatial: 0,
+                temporal: self.wanted.temporal,
+            };
+        }
+        if self.picture != Some(layered.picture) {
+            self.picture = Some(layered.picture);
+            self.is_intra = layered.is_intra;
+            // Lower layers never refer to higher ones.
+            self.current.spatial = self.current.spatial.min(self.wanted.spatial);
+            self.current.temporal = self.current.temporal.min(self.wanted.temporal);
+        }
+        let next = self.current.spatial.saturating_add(1);
+        if self.is_intra && spatial == next && spatial <= self.wanted.spatial {
+            self.current.spatial = spatial;
+        }
+        if layered.is_sync && temporal == self.current.temporal.saturating_add(1) {
+            self.current.temporal = temporal.min(self.wanted.temporal);
+        }
+        if layered.opens_above && temporal <= self.current.temporal {
+            self.current.temporal = self.wanted.temporal;
+        }
+    }
+
+    /// What is particular of a packet that is forwarded.
+    #[inline]
+    pub(crate) fn describe(&self, frame: &Frame, structure: Option<&Structure>) -> Selected {
+        // A layer above may follow that the slot only begins with; its publisher marks the last of all.
+        let may_rise = self.is_intra && self.current.spatial < self.wanted.spatial;
+        let is_top = frame.layer.spatial == self.current.spatial && !may_rise;
+        let mut selected = Selected {
+            ends_picture: frame.ends && is_top && frame.number >= self.whole_before,
+            active_targets: 0,
+        };
+        if let (Relations::Described(described), Some(structure)) = (&frame.relations, structure)
+            && (described.active_targets != 0 || self.changed_at == Some(frame.number))
+        {
+            let of_current = targets_within(&structure.dependencies, self.current);
+            let active = match described.active_targets {
+                0 => structure.active_targets,
+                told => told,
+            };
+            // If the publisher has just stopped what the slot shows, it knows best.
+            selected.active_targets = match active & of_current {
+                0 => described.active_targets,
+                both if both == described.active_targets => 0,
+                both => both,
+            };
+        }
+        selected
+    }
+}
+
+/// The decode target to show: of those that are produced, the one with the highest layers that are wanted.
+fn choose(structure: &DependencyStructure, active: u32, wanted: Layer) -> u8 {
+    let targets = (0..structure.decode_target_count()).filter(|&target| active >> target & 1 != 0);
+    let within = |target: &u8| is_within(choose_layer(structure, *target), wanted);
+    let best = targets
+        .clone()
+        .filter(within)
+        .max_by_key(|&target| choose_layer(structure, target));
+    let lowest = || targets.min_by_key(|&target| choose_layer(structure, target));
+    best.or_else(lowest).unwrap_or(0)
+}
+
+fn choose_layer(structure: &DependencyStructure, target: u8) -> Layer {
+    structure.decode_target_layer(target).unwrap_or_default()
+}
+
+/// A bit for each decode target with no layer above these.
+fn targets_within(structure: &DependencyStructure, highest: Layer) -> u32 {
+    (0..structure.decode_target_count())
+        .filter(|&target| is_within(choose_layer(structure, target), highest))
+        .fold(0, |mask, target| mask | 1 << target)
+}
+
+fn is_within(layer: Layer, highest: Layer) -> bool {
+    layer.spatial <= highest.spatial && layer.temporal <= highest.temporal
+}
+
+/// How many frame numbers before this frame the last one is of the chain that protects `target`; 0: none.
+fn chain_diff(described: &Described, target: u8, structure: &DependencyStructure) -> u8 {
+    structure
+        .protecting_chain(target)
+        .and_then(|chain| described.chain_diffs.get(usize::from(chain)))
+        .copied()
+        .unwrap_or(0)
+}
+
+/// How long a frame of the chain may be missing before it is given up: a repair from the publisher takes one
+/// or two round trips.
+const PATIENCE: Duration = Duration::from_millis(500);
