@@ -20,6 +20,9 @@ pub(crate) struct NackGenerator {
     missing: VecDeque<Missing>,
     /// No request is due before this. It may be early, never late.
     due: Option<Instant>,
+    /// How many packets have come, new ones and no repairs, that requests have not used up. At most
+    /// [`MAX_CREDIT`].
+    credit: u32,
 }
 
 /// What a newly arrived number tells about those before it.
@@ -40,6 +43,7 @@ impl NackGenerator {
             highest: None,
             missing: VecDeque::new(),
             due: None,
+            credit: MAX_CREDIT,
         }
     }
 
@@ -54,6 +58,7 @@ impl NackGenerator {
             return Gap::Repairable;
         }
         self.highest = Some(seq);
+        self.credit = (self.credit + 1).min(MAX_CREDIT);
         let skipped = seq.distance_from(highest) - 1;
         if skipped > (MAX_MISSING - self.missing.len()) as i64 {
             self.missing.clear();
@@ -94,9 +99,12 @@ impl NackGenerator {
             if missing.requests >= MAX_REQUESTS || now.duration_since(missing.since) >= MAX_AGE {
                 return false;
             }
-            missing.requests += 1;
             missing.due = now + pause;
-            out.push(missing.seq.wire());
+            if let Some(left) = self.credit.checked_sub(PACKETS_PER_REQUEST) {
+                self.credit = left;
+                missing.requests += 1;
+                out.push(missing.seq.wire());
+            }
             true
         });
         self.due = self.missing.iter().map(|missing| missing.due).min();
@@ -160,6 +168,11 @@ const MAX_AGE: Duration = Duration::from_secs(2);
 /// The numbers fit into one RTCP packet however they are scattered, and the packets behind them are
 /// some 300 kB of video: as much as many keyframes.
 const MAX_MISSING: usize = 256;
+/// All that can be missing can be asked for at once, and beyond that one number for every two packets that come: a
+/// third of all packets may be lost. On a path that is full repairs would otherwise fill it further, and publishers
+/// that obey every request (many that are no browsers do) would not get out of it.
+const PACKETS_PER_REQUEST: u32 = 2;
+const MAX_CREDIT: u32 = MAX_MISSING as u32 * PACKETS_PER_REQUEST;
 
 #[cfg(test)]
 mod tests {
@@ -199,6 +212,26 @@ mod tests {
                     assert_eq!(due, expected, "{name}: at {time}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn repairs_do_not_fill_a_path_that_is_full() {
+        let origin = Instant::now();
+        // (one of so many packets comes, requests for each packet that comes at least and at most)
+        for (one_of, least, most) in [(1, 0.0, 0.0), (2, 0.49, 0.63), (5, 0.49, 0.63)] {
+            let mut generator = NackGenerator::new();
+            let (mut came, mut out) = (0, Vec::new());
+            for number in 0..20_000_u64 {
+                let now = origin + Duration::from_millis(5) * number as u32;
+                if number % one_of == 0 {
+                    came += 1;
+                    let _ = generator.on_packet(now, SeqNo::new(number));
+                }
+                generator.poll(now, RTT, &mut out);
+            }
+            let share = out.len() as f64 / f64::from(came);
+            assert!((least..=most).contains(&share), "one of {one_of}: {share}");
         }
     }
 
