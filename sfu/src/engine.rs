@@ -255,6 +255,7 @@ impl Engine {
     fn serve_peer(&mut self, now: Instant, key: PeerKey) {
         if self.serve_transport(now, key) {
             self.send_transport_feedback(now, key);
+            self.send_remote_rate(now, key);
             self.send_reports(now, key);
             self.watch_path(now, key);
             self.allocate_if_due(now, key);

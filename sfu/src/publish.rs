@@ -14,6 +14,7 @@ pub(crate) mod picture;
 pub(crate) mod picture_group;
 pub(crate) mod receiver_statistics;
 pub(crate) mod redundancy;
+pub(crate) mod remote_rate;
 #[cfg(test)]
 pub(crate) mod samples;
 pub(crate) mod sender_clock;

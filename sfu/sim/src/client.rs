@@ -87,6 +87,8 @@ pub struct Client {
     senders: Vec<Sender>,
     numbers: TransportNumbers,
     transport_reports: TransportReports,
+    /// The bitrates that the server has told, and when.
+    told_rates: Vec<(Instant, u64)>,
     arrivals: Arrivals,
     oracle: Oracle,
     slots: Vec<SlotFeedback>,
@@ -118,6 +120,7 @@ impl Client {
             };
             let mut sender = Sender::new(mid.clone(), label, source, person.dialect, &mut rng);
             sender.set_redundancy(person.redundancy.unwrap_or_default());
+            sender.set_guidance(person.guidance);
             lines.push(OfferedLine {
                 mid,
                 kind: source.media_kind(),
@@ -147,6 +150,7 @@ impl Client {
             senders,
             numbers: TransportNumbers::new(&mut rng),
             transport_reports: TransportReports::default(),
+            told_rates: Vec::new(),
             arrivals: Arrivals::new(witness.start()),
             oracle: Oracle::new(witness),
             slots: Vec::new(),
@@ -192,6 +196,7 @@ impl Client {
             fingerprint: self.announced.fingerprint(),
             dialect: self.person.dialect,
             redundancy: self.person.redundancy,
+            guidance: self.person.guidance,
             lines: &self.lines,
             version: self.offers,
         };
@@ -394,6 +399,11 @@ impl Client {
             let datagram = srtp.protect_rtcp(compound);
             self.send_from_media_address(datagram);
         }
+    }
+
+    /// The bitrates that the server has told it by REMB, in bits per second, and when.
+    pub fn told_rates(&self) -> &[(Instant, u64)] {
+        &self.told_rates
     }
 
     /// Encrypts an RTP packet of the scenario's own making and sends it.

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sfu::parameters::{Codec, MediaKind};
 use sfu::room::{Grants, TrackSource, Viewing};
+use sfu_rtp::ExtensionKind;
 
 use crate::client::dialect::Dialect;
 use crate::media::{EncoderSettings, Scalability};
@@ -19,6 +20,8 @@ pub struct Person {
     pub protection: Protection,
     /// What it tells of how packets reach it.
     pub path_feedback: PathFeedback,
+    /// How it finds out what its own path carries.
+    pub guidance: Guidance,
     /// Whether it offers redundancy for sound (RFC 2198), and how many earlier frames it sends with each.
     pub redundancy: Option<usize>,
     /// Whether it takes part with the library's peer connection instead of a synthetic client.
@@ -63,6 +66,28 @@ pub enum PathFeedback {
     None,
 }
 
+/// How a client finds out what it may send.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Guidance {
+    /// From transport-wide feedback. Its encoders follow the scenario, not that.
+    TransportFeedback,
+    /// The server tells a bitrate; packets say when they left. It is obeyed.
+    TimedRemb,
+    /// The server tells a bitrate, and packets say nothing. It is obeyed.
+    Remb,
+}
+
+impl Guidance {
+    /// Whether packets have this extension, where the dialect has it.
+    pub const fn allows(self, kind: ExtensionKind) -> bool {
+        match (self, kind) {
+            (Self::Remb, ExtensionKind::AbsSendTime) => false,
+            (Self::TransportFeedback, _) => true,
+            (_, kind) => !matches!(kind, ExtensionKind::TransportSequence),
+        }
+    }
+}
+
 /// A track to publish.
 #[derive(Clone, PartialEq, Debug)]
 pub struct Source {
@@ -92,6 +117,7 @@ impl Person {
             dialect: Dialect::Chromium,
             protection: Protection::Both,
             path_feedback: PathFeedback::Transport,
+            guidance: Guidance::TransportFeedback,
             redundancy: None,
             library: false,
             lies_about_certificate: false,
@@ -287,6 +313,16 @@ impl Person {
             redundancy: Some(frames),
             ..self
         }
+    }
+
+    /// This, sending what the server tells by REMB: it knows no transport-wide feedback.
+    #[must_use]
+    pub fn guided_by_remb(self, tells_departure: bool) -> Self {
+        let guidance = match tells_departure {
+            true => Guidance::TimedRemb,
+            false => Guidance::Remb,
+        };
+        Self { guidance, ..self }
     }
 
     /// This, offering no AES-GCM.

@@ -51,3 +51,32 @@ fn who_agreed_to_report_and_does_not_is_sent_everything() {
     assert!(shown.frames(world.last(2 * SECOND)) >= 59);
     world.finish();
 }
+
+#[test]
+fn publishers_that_know_only_remb_are_told_what_their_path_carries() {
+    // Where packets do not tell when they left, the timestamps of the picture do.
+    for departures in [true, false] {
+        for seed in 0..3 {
+            let mut world = World::new(seed);
+            let alice = Person::nobody().microphone().camera(600_000);
+            let alice = world.join(alice.guided_by_remb(departures));
+            let bob = world.join(Person::viewer());
+            for (capacity, seconds) in [(2_000_000, 30), (500_000, 30), (1_500_000, 40)] {
+                let link = Link::delayed(20 * MS).limited(capacity, capacity as usize / 8 / 4);
+                world.set_uplink(alice, link);
+                world.run_for(SECOND * seconds);
+                let rates = world.client(alice).told_rates();
+                let (_, last) = rates.last().copied().expect("it is told");
+                let share = last as f64 / capacity as f64;
+                let shown = world.camera(bob, alice).frames(world.last(10 * SECOND));
+                let scene = format!("seed {seed}, departures {departures}, {capacity} bit/s");
+                assert!(
+                    (0.7..1.15).contains(&share),
+                    "{scene}: {share} of it is told"
+                );
+                assert!(shown >= 290, "{scene}: {shown} of 300 frames");
+            }
+            world.finish();
+        }
+    }
+}

@@ -33,6 +33,14 @@ struct Group {
 }
 
 impl Groups {
+    pub(crate) const fn new() -> Self {
+        Self {
+            current: None,
+            previous: None,
+            reordered: 0,
+        }
+    }
+
     /// Takes a packet that left at `sent` and arrived at `arrived`. If it begins a new group, the one before it
     /// is complete and is compared with its predecessor.
     pub(crate) fn add(&mut self, sent: i64, arrived: i64) -> Option<Spacing> {

@@ -2,11 +2,11 @@
 //! does not help (draft-ietf-rmcat-gcc-02 §6 for the rule, libwebrtc's `LossBasedBweV2` for the idea that a
 //! path may lose packets of its own accord).
 
-use crate::congestion::MIN_RATE;
+use super::rate_control::MIN_RATE;
 
 /// Watches loss and caps the rate.
 #[derive(Debug)]
-pub(super) struct LossControl {
+pub(crate) struct LossControl {
     /// `None`: loss limits nothing.
     cap: Option<f64>,
     /// The share that the path loses however little is sent.
@@ -34,7 +34,7 @@ struct Experiment {
 }
 
 impl LossControl {
-    pub(super) const fn new() -> Self {
+    pub(crate) const fn new() -> Self {
         Self {
             cap: None,
             inherent: 0.0,
@@ -50,31 +50,39 @@ impl LossControl {
     }
 
     /// The most that may be sent, in bits per second; `None`: loss does not say.
-    pub(super) const fn cap(&self) -> Option<f64> {
+    pub(crate) const fn cap(&self) -> Option<f64> {
         self.cap
     }
 
     /// One packet has arrived, or has not.
     #[inline]
-    pub(super) fn on_packet(&mut self, bytes: usize, arrived: bool) {
+    pub(crate) fn on_packet(&mut self, bytes: usize, arrived: bool) {
         self.window.packets += 1;
         self.window.lost += u32::from(!arrived);
         self.window.bytes += bytes as u64;
     }
 
     /// A packet that was counted as lost has arrived after all.
-    pub(super) fn take_back(&mut self) {
+    pub(crate) fn take_back(&mut self) {
         self.window.lost = self.window.lost.saturating_sub(1);
     }
 
     /// A probe has shown that the path carries `rate`.
-    pub(super) fn raise_to(&mut self, rate: f64) {
+    pub(crate) fn raise_to(&mut self, rate: f64) {
         self.cap = self.cap.map(|cap| cap.max(rate));
+    }
+
+    /// Forgets what has been counted since the last look: it tells of what was sent before the rate changed.
+    pub(crate) fn skip(&mut self, now: i64) {
+        self.window = Window {
+            began: Some(now),
+            ..Window::default()
+        };
     }
 
     /// Looks at what has been counted, once it is enough. `rate` is the estimate in force. Returns whether the
     /// cap was lowered.
-    pub(super) fn update(&mut self, now: i64, rate: f64) -> bool {
+    pub(crate) fn update(&mut self, now: i64, rate: f64) -> bool {
         let began = *self.window.began.get_or_insert(now);
         let elapsed = now - began;
         if elapsed < WINDOW || self.window.packets < MIN_PACKETS {

@@ -122,6 +122,10 @@ impl Peer {
             self.dtls.as_ref().and_then(Dtls::next_deadline),
             self.data.as_ref().and_then(|data| data.next_deadline()),
             self.uplink.transport_feedback.next_at(),
+            self.uplink
+                .remote_rate
+                .as_ref()
+                .and_then(|rate| rate.next_at()),
             self.downlink.next_deadline(),
             self.reports_at,
             self.standing.at,

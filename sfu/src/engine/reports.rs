@@ -7,6 +7,7 @@ use rand::Rng;
 use rtcp::Packet;
 use rtcp::payload_feedbacks::full_intra_request::{FirEntry, FullIntraRequest};
 use rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
 use rtcp::receiver_report::ReceiverReport;
 use rtcp::sender_report::SenderReport;
 use rtcp::source_description::{
@@ -86,13 +87,23 @@ impl Engine {
         }
 
         let mut receptions = Vec::new();
+        let (mut expected, mut lost) = (0, 0);
         for track_key in peer.uplink.tracks() {
             let Some(track) = self.tracks.get_mut(track_key) else {
                 continue;
             };
             for encoding in track.encodings_mut() {
-                receptions.extend(encoding.statistics.report(now));
+                let sent = encoding.statistics.expected();
+                let Some(report) = encoding.statistics.report(now) else {
+                    continue;
+                };
+                expected += sent;
+                lost += sent * u64::from(report.fraction_lost) / 256;
+                receptions.push(report);
             }
+        }
+        if let Some(rate) = &mut peer.uplink.remote_rate {
+            rate.on_loss(now, expected, lost);
         }
         for reports in receptions.chunks(MAX_REPORT_BLOCKS) {
             compound.push(Box::new(ReceiverReport {
@@ -121,6 +132,24 @@ impl Engine {
             peer.send_rtcp_bytes(&self.feedback, &mut self.control);
             self.feedback.clear();
         }
+    }
+
+    /// Tells a publisher that wants to know what its path carries, if that is due.
+    pub(super) fn send_remote_rate(&mut self, now: Instant, key: PeerKey) {
+        let Some(peer) = self.peers.get_mut(key) else {
+            return;
+        };
+        let round_trip = peer.round_trip.estimate();
+        let rate = peer.uplink.remote_rate.as_mut();
+        let Some(rate) = rate.and_then(|rate| rate.poll(now, round_trip)) else {
+            return;
+        };
+        let remb = ReceiverEstimatedMaximumBitrate {
+            sender_ssrc: peer.feedback_ssrc.get(),
+            bitrate: rate.bps() as f32,
+            ssrcs: peer.uplink.media_ssrcs().map(Ssrc::get).collect(),
+        };
+        peer.send_rtcp(&[Box::new(remb)], &mut self.control);
     }
 }
 

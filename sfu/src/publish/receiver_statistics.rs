@@ -51,6 +51,14 @@ impl ReceiverStatistics {
         self.last_sender_report = Some((sent.compact(), now));
     }
 
+    /// How many packets were expected since the last report.
+    pub(crate) fn expected(&self) -> u64 {
+        let sequence = self.sequence.as_ref();
+        sequence.map_or(0, |sequence| {
+            sequence.expected() - sequence.reported_expected
+        })
+    }
+
     /// The report block for now, which also begins the next interval. `None` if nothing has arrived
     /// since the last one: such a source is left out (RFC 3550 §6.4).
     pub(crate) fn report(&mut self, now: Instant) -> Option<ReceptionReport> {

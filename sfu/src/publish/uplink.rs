@@ -7,9 +7,10 @@
 
 use std::time::Instant;
 
-use sfu_rtp::extension::TransportSequence;
+use sfu_rtp::extension::{AbsSendTime, TransportSequence};
 use sfu_rtp::{ExtensionKind, ExtensionMap, Mid, PayloadType, Rid, RtpHeader, Ssrc};
 
+use super::remote_rate::{Leaving, RemoteRate};
 use super::sender_clock::SenderClock;
 use super::transport_feedback::TransportFeedbackRecorder;
 use crate::drop_reason::DropReason;
@@ -25,6 +26,8 @@ pub(crate) struct Uplink {
     /// Index of the stream that was looked up last: packets come in runs.
     recent: usize,
     pub(crate) transport_feedback: TransportFeedbackRecorder,
+    /// Present if the peer wants to be told a bitrate.
+    pub(crate) remote_rate: Option<Box<RemoteRate>>,
     pub(crate) clock: SenderClock,
 }
 
@@ -52,6 +55,7 @@ impl Uplink {
             streams: Vec::new(),
             recent: 0,
             transport_feedback: TransportFeedbackRecorder::new(),
+            remote_rate: None,
             clock: SenderClock::new(),
         };
         uplink.update(parameters);
@@ -62,6 +66,10 @@ impl Uplink {
     /// streams. Returns the tracks and the streams of those that are gone.
     pub(crate) fn update(&mut self, parameters: &PeerParameters) -> (Vec<TrackKey>, Vec<Ssrc>) {
         self.extensions = parameters.receive_extensions.clone();
+        self.remote_rate = RemoteRate::is_wanted(parameters).then(|| {
+            let known = self.remote_rate.take();
+            known.unwrap_or_else(|| Box::new(RemoteRate::new()))
+        });
         let mut before = std::mem::take(&mut self.lines);
         let mids: Vec<Mid> = before.iter().map(|line| line.media.mid).collect();
         self.lines = parameters
@@ -181,8 +189,8 @@ impl Uplink {
             .map(|&(_, stream)| stream)
     }
 
-    /// Notes an authenticated packet of any stream for transport-wide feedback, and returns when that is
-    /// due.
+    /// Notes an authenticated packet of any stream for what the peer is told of the whole path, and returns when
+    /// that is due.
     #[inline]
     pub(crate) fn on_transport_packet(
         &mut self,
@@ -190,10 +198,27 @@ impl Uplink {
         header: &RtpHeader,
         packet: &[u8],
     ) -> Option<Instant> {
+        if let Some(rate) = &mut self.remote_rate {
+            let leaving = match self.extensions.id_of(ExtensionKind::AbsSendTime) {
+                Some(id) => {
+                    let time = header.extension(packet, id).and_then(AbsSendTime::parse);
+                    time.map_or(Leaving::Unknown, Leaving::At)
+                }
+                None => captured(&self.streams, &self.lines, header),
+            };
+            rate.on_packet(now, leaving, packet.len());
+            return rate.next_at();
+        }
         let id = self.extensions.id_of(ExtensionKind::TransportSequence)?;
         let TransportSequence(number) = TransportSequence::parse(header.extension(packet, id)?)?;
         self.transport_feedback.record(now, header.ssrc(), number);
         self.transport_feedback.next_at()
+    }
+
+    /// The SSRCs of its media, without those of retransmissions.
+    pub(crate) fn media_ssrcs(&self) -> impl Iterator<Item = Ssrc> {
+        let media = self.streams.iter().filter(|(_, stream)| !stream.rtx);
+        media.map(|(ssrc, _)| *ssrc)
     }
 
     /// The stream that an authenticated packet belongs to; learns its SSRC if it is new.
@@ -278,6 +303,19 @@ impl Uplink {
             None => return Err(DropReason::TooManySsrcs),
         }
         Ok(())
+    }
+}
+
+/// What a packet's timestamp tells of when it left: that of a picture which is sent for the first time.
+fn captured(streams: &[(Ssrc, Stream)], lines: &[Line], header: &RtpHeader) -> Leaving {
+    let known = streams.iter().find(|(ssrc, _)| *ssrc == header.ssrc());
+    let first = known.filter(|(_, stream)| !stream.rtx);
+    let line = first.and_then(|(_, stream)| lines.get(usize::from(stream.line)));
+    match line {
+        Some(line) if line.media.kind == MediaKind::Video => {
+            Leaving::Captured(header.ssrc(), header.timestamp())
+        }
+        _ => Leaving::Unknown,
     }
 }
 

@@ -11,7 +11,6 @@
 //! full one.
 
 mod history;
-mod loss;
 mod probe;
 
 use std::hint::black_box;
@@ -20,10 +19,11 @@ use std::time::{Duration, Instant};
 use sfu_rtp::Bitrate;
 use sfu_rtp::rtcp::TransportFeedback;
 
-use crate::congestion::{Groups, MIN_RATE, Observation, RateControl, Throughput, Trendline, Usage};
+use crate::congestion::{
+    Groups, LossControl, MIN_RATE, Observation, RateControl, Throughput, Trendline, Usage,
+};
 use crate::rate_window::RateWindow;
 use history::{Fate, SentHistory};
-use loss::LossControl;
 use probe::{Prober, Situation};
 
 /// The estimator of one subscriber; some two kilobytes, and what its history takes.

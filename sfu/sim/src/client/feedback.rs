@@ -6,6 +6,7 @@ use rand::Rng;
 use rtcp::Packet;
 use rtcp::payload_feedbacks::full_intra_request::FullIntraRequest;
 use rtcp::payload_feedbacks::picture_loss_indication::PictureLossIndication;
+use rtcp::payload_feedbacks::receiver_estimated_maximum_bitrate::ReceiverEstimatedMaximumBitrate;
 use rtcp::receiver_report::ReceiverReport;
 use rtcp::sender_report::SenderReport;
 use rtcp::source_description::{
@@ -18,6 +19,7 @@ use rtcp::transport_feedbacks::transport_layer_nack::{
 
 use super::{Client, REPORT_INTERVAL};
 use crate::oracle::Transit;
+use crate::person::Guidance;
 
 impl Client {
     pub(super) fn handle_rtcp(&mut self, transit: Transit, datagram: &[u8]) {
@@ -66,10 +68,26 @@ impl Client {
             for entry in &fir.fir {
                 self.keyframe_requested(now, entry.ssrc);
             }
+        } else if let Some(remb) = packet.downcast_ref::<ReceiverEstimatedMaximumBitrate>() {
+            self.obey(now, remb);
         } else if let Some(report) = packet.downcast_ref::<TransportLayerCc>()
             && let Err(sentence) = self.transport_reports.on_report(now, report)
         {
             self.oracle.witness().object(now, "", sentence);
+        }
+    }
+
+    /// All bitrate that sound and headers leave goes to the picture.
+    fn obey(&mut self, now: Instant, remb: &ReceiverEstimatedMaximumBitrate) {
+        if self.person.guidance == Guidance::TransportFeedback {
+            let sentence = "a bitrate is told to somebody who knows better";
+            self.oracle.witness().object(now, "", sentence);
+        }
+        let rate = remb.bitrate as u64;
+        self.told_rates.push((now, rate));
+        let picture = rate.saturating_sub(SOUND).max(LEAST_PICTURE) * 9 / 10;
+        for sender in &mut self.senders {
+            sender.set_bitrate(0, picture.min(MOST_PICTURE) as u32);
         }
     }
 
@@ -194,6 +212,11 @@ impl Client {
 
 /// Tag and index of an SRTCP packet, which no two have in common.
 pub(super) const RTCP_TRAILER: usize = 14;
+
+/// What a microphone takes, in bits per second; and what a camera takes at least and at most.
+const SOUND: u64 = 50_000;
+const LEAST_PICTURE: u64 = 30_000;
+const MOST_PICTURE: u64 = 2_500_000;
 
 /// The count of report blocks has five bits.
 const MAX_REPORT_BLOCKS: usize = 31;

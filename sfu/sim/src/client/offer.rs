@@ -7,6 +7,7 @@ use sfu::parameters::{Codec, IceCredentials, MediaKind};
 use sfu_rtp::ExtensionKind;
 
 use super::dialect::Dialect;
+use crate::person::Guidance;
 
 /// What an offer says.
 #[derive(Clone, Debug)]
@@ -21,6 +22,8 @@ pub struct Offer<'a> {
     pub dialect: Dialect,
     /// Whether it offers redundancy for sound, and how many earlier frames it sends with each.
     pub redundancy: Option<usize>,
+    /// How it finds out what its path carries.
+    pub guidance: Guidance,
     /// Its m-lines.
     pub lines: &'a [OfferedLine],
     /// Rises with each offer of a connection.
@@ -83,6 +86,7 @@ impl Offer<'_> {
         let red = dialect.red_payload_type();
         let preferred = line.sends.as_ref().map(|sender| sender.codec);
         let codecs = video_codecs(preferred);
+        let numbered = self.guidance.allows(ExtensionKind::TransportSequence);
         let (name, formats) = match line.kind {
             MediaKind::Audio => match self.redundancy {
                 None => ("audio", payload_type.to_string()),
@@ -114,14 +118,16 @@ impl Offer<'_> {
             .is_some_and(|sender| !sender.rids.is_empty());
         for (id, kind) in self.dialect.extensions(line.kind) {
             let names_encoding = matches!(kind, ExtensionKind::Rid | ExtensionKind::RepairedRid);
-            if simulcast || !names_encoding {
+            if (simulcast || !names_encoding) && self.guidance.allows(*kind) {
                 push(text, format!("a=extmap:{id} {}", kind.uri()));
             }
         }
         match line.kind {
             MediaKind::Audio => {
                 push(text, format!("a=rtpmap:{payload_type} opus/48000/2"));
-                push(text, format!("a=rtcp-fb:{payload_type} transport-cc"));
+                if numbered {
+                    push(text, format!("a=rtcp-fb:{payload_type} transport-cc"));
+                }
                 push(
                     text,
                     format!("a=fmtp:{payload_type} minptime=10;useinbandfec=1"),
@@ -144,7 +150,12 @@ impl Offer<'_> {
         let rtx = self.dialect.rtx_payload_type(codec);
         let name = codec.name();
         push(text, format!("a=rtpmap:{payload_type} {name}/90000"));
-        for feedback in ["goog-remb", "transport-cc", "ccm fir", "nack", "nack pli"] {
+        let numbered = self.guidance.allows(ExtensionKind::TransportSequence);
+        let known = ["goog-remb", "transport-cc", "ccm fir", "nack", "nack pli"];
+        for feedback in known
+            .iter()
+            .filter(|kind| numbered || **kind != "transport-cc")
+        {
             push(text, format!("a=rtcp-fb:{payload_type} {feedback}"));
         }
         let parameters = match codec {

@@ -11,7 +11,7 @@ use super::dialect::Dialect;
 use super::offer::OfferedSender;
 use super::stream::{Content, Departure, OutgoingStream, StreamNames, TransportNumbers};
 use crate::media::{Label, Stamp, VideoEncoder, write_opus};
-use crate::person::Source;
+use crate::person::{Guidance, Source};
 
 /// The sender of one m-line.
 #[derive(Debug)]
@@ -144,6 +144,13 @@ impl Sender {
     pub fn set_redundancy(&mut self, frames: usize) {
         for encoding in &mut self.encodings {
             encoding.stream.set_redundancy(frames);
+        }
+    }
+
+    /// Finds out like this what its path carries.
+    pub fn set_guidance(&mut self, guidance: Guidance) {
+        for encoding in &mut self.encodings {
+            encoding.stream.set_guidance(guidance);
         }
     }
 

@@ -17,6 +17,7 @@ use sfu_rtp::{ExtensionKind, NtpTime};
 
 use super::clock::ticks;
 use super::dialect::Dialect;
+use crate::person::Guidance;
 
 /// The stream.
 #[derive(Debug)]
@@ -34,6 +35,7 @@ pub struct OutgoingStream {
     acknowledged: bool,
     rtx_acknowledged: bool,
     level: AudioLevel,
+    guidance: Guidance,
     /// How many earlier frames each packet of sound repeats.
     redundancy: usize,
     /// Those that it would repeat next, with their timestamps, the oldest first.
@@ -124,6 +126,7 @@ impl OutgoingStream {
             acknowledged: false,
             rtx_acknowledged: false,
             level: LOUD,
+            guidance: Guidance::TransportFeedback,
             redundancy: 0,
             earlier: VecDeque::new(),
         }
@@ -247,6 +250,11 @@ impl OutgoingStream {
         self.rtx_acknowledged |= Some(ssrc) == self.names.rtx_ssrc;
     }
 
+    /// Has only the extensions that go with this.
+    pub fn set_guidance(&mut self, guidance: Guidance) {
+        self.guidance = guidance;
+    }
+
     /// Repeats so many earlier frames in each packet (RFC 2198).
     pub fn set_redundancy(&mut self, frames: usize) {
         self.redundancy = frames;
@@ -313,6 +321,9 @@ impl OutgoingStream {
         header.extension = true;
         header.extension_profile = EXTENSION_PROFILE_ONE_BYTE;
         for &(id, kind) in self.dialect.extensions(self.names.codec.kind()) {
+            if !self.guidance.allows(kind) {
+                continue;
+            }
             let value: Bytes = match kind {
                 ExtensionKind::Mid if naming.is_some() => self.names.mid.clone().into(),
                 ExtensionKind::Rid | ExtensionKind::RepairedRid if naming == Some(kind) => {
