@@ -51,11 +51,14 @@ impl Picture {
             (_, Some(info)) => (info.is_keyframe_start(), frames.of_payload(info)),
             (_, None) => return None,
         };
+        // What a structure says of the size is learnt with it. An encrypted payload can look like any size.
+        let tells_size = |descriptor: &DependencyDescriptor| descriptor.resolution.is_some();
+        let is_told = matches!(&described, Some(Ok(descriptor)) if tells_size(descriptor));
         let resolution = info.as_ref().and_then(PayloadInfo::resolution);
         Some(Self {
             switch_point,
             height: resolution
-                .filter(|_| switch_point)
+                .filter(|_| switch_point && !is_told)
                 .map(|resolution| resolution.height),
             frame,
             numbers: info.as_ref().and_then(numbers_of),
@@ -115,5 +118,20 @@ mod tests {
             numbers.push(found.number);
         }
         assert_eq!([numbers[0], numbers[2]], [numbers[1] + 1; 2]);
+    }
+
+    #[test]
+    fn an_encrypted_payload_tells_no_size() {
+        // To whom it is not encrypted: sequence parameters of 640 by 480 pixels.
+        let payload = [0x67, 0x42, 0xe0, 0x1f, 0xda, 0x02, 0x80, 0xf6, 0x80];
+        let keyframe = &Scalable::new(Mode::Described, 1, 1).picture(true)[0];
+        let value = keyframe.descriptor(true, true);
+        for (descriptor, height) in [(value.as_deref(), None), (None, Some(480))] {
+            let mut frames = FrameNumbers::default();
+            let picture = Picture::inspect(Codec::H264, &payload, descriptor, None, &mut frames)
+                .expect("it can be read");
+            assert!(picture.switch_point);
+            assert_eq!(picture.height, height);
+        }
     }
 }
