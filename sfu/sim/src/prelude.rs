@@ -8,6 +8,7 @@ pub use sfu::engine::event::CloseReason;
 pub use sfu::parameters::Codec;
 pub use sfu::room::{LeaveReason, Notification, TrackSource};
 
+pub use crate::client::dialect::Dialect;
 pub use crate::network::Link;
 pub use crate::oracle::{ShownFrame, Watch};
 pub use crate::person::Person;

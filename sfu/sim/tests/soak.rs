@@ -46,6 +46,7 @@ fn soak(seed: u64) {
     }
     for person in world.present() {
         world.set_link(person, Link::delayed(10 * MS));
+        world.view(person, &[]);
     }
     world.run_for(3 * SECOND);
     everybody_is_well(&world);
@@ -60,7 +61,7 @@ fn act(world: &mut World, rng: &mut SmallRng) {
     };
     let other = *present.choose(rng).expect("there is one");
     let published = world.sources(person);
-    match rng.random_range(0..12) {
+    match rng.random_range(0..13) {
         0..=2 if present.len() < 6 => {
             world.join(anybody(rng));
         }
@@ -88,6 +89,13 @@ fn act(world: &mut World, rng: &mut SmallRng) {
                 false => world.subscribe(person, &[], &tracks),
             }
         }
+        11 => {
+            let tracks = world.sources(other).into_iter();
+            let shown: Vec<_> = tracks
+                .map(|source| (other, source, any_display(rng)))
+                .collect();
+            world.view(person, &shown);
+        }
         _ => {
             if published.contains(&TrackSource::Camera) {
                 let layer = rng.random_range(0..3);
@@ -108,10 +116,11 @@ fn anybody(rng: &mut SmallRng) -> Person {
     if rng.random_bool(0.8) {
         person = person.microphone();
     }
-    person = match rng.random_range(0..5) {
+    person = match rng.random_range(0..6) {
         0 => person,
         1 => person.simulcast(&[60_000, 200_000, 500_000]),
-        2 => person.screen(200_000),
+        2 => person.simulcast(&[80_000, 300_000]).rids(&["b", "a"]),
+        3 => person.screen(200_000),
         _ => person.camera(200_000),
     };
     // Nobody comes for nothing at all.
@@ -121,11 +130,48 @@ fn anybody(rng: &mut SmallRng) -> Person {
     if rng.random() {
         person = person.firefox();
     }
+    if rng.random() {
+        person = person.redundant(rng.random_range(0..3));
+    }
+    person = any_coding(person, rng);
     // Few, because AES-CM is slow in an unoptimised build.
     if rng.random_bool(0.05) {
         person = person.sha1_only();
     }
-    person.temporal_layers(rng.random_range(1..=3))
+    person
+}
+
+/// Any codec, and any layers that it can have. With Firefox nobody could tell layers of AV1 and H.264, or what is
+/// encrypted.
+fn any_coding(person: Person, rng: &mut SmallRng) -> Person {
+    let codecs = [Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Av1];
+    let codec = *codecs.choose(rng).expect("four");
+    let mut person = person.codec(codec);
+    let describes = person.dialect == Dialect::Chromium;
+    if rng.random() {
+        person = person.described();
+    }
+    if describes && rng.random_bool(0.2) {
+        person = person.sealed();
+    }
+    if describes || matches!(codec, Codec::Vp8 | Codec::Vp9) {
+        person = person.temporal_layers(rng.random_range(1..=3));
+    }
+    if matches!(codec, Codec::Vp9 | Codec::Av1) && (describes || codec == Codec::Vp9) {
+        person = person.spatial_layers(*[1, 1, 2, 3].choose(rng).expect("four"));
+    }
+    match rng.random() {
+        true => person.key_only(),
+        false => person,
+    }
+}
+
+fn any_display(rng: &mut SmallRng) -> Display {
+    match rng.random_range(0..5) {
+        0 => Display::Hidden,
+        1 => Display::Unknown,
+        _ => Display::Height(rng.random_range(50..800)),
+    }
 }
 
 fn any_link(rng: &mut SmallRng) -> Link {

@@ -172,7 +172,7 @@ impl VideoEncoder {
             ..
         } = self.settings;
         if self.settings.sealed {
-            return sealed::write(stamp, self.rng.random(), len);
+            return sealed::write(codec, stamp, self.rng.random(), len);
         }
         let picture_id = self.first_picture_id.wrapping_add(frame.picture as u16) & 0x7fff;
         let (tl0, temporal) = (self.tl0, frame.layer.temporal);

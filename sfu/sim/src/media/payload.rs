@@ -52,7 +52,7 @@ pub fn read(codec: Codec, payload: &Bytes) -> Result<View, Damage> {
         Codec::H264 => h264::read(payload).map(|stamp| (stamp, Told::Nothing)),
         Codec::Av1 => av1::read(payload).map(|stamp| (stamp, Told::Nothing)),
     };
-    let read = clear.or_else(|damage| match sealed::read(payload) {
+    let read = clear.or_else(|damage| match sealed::read(codec, payload) {
         Ok(stamp) => Ok((stamp, Told::Nothing)),
         Err(_) => Err(damage),
     });

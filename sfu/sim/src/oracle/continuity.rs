@@ -250,11 +250,9 @@ impl Pair<'_> {
         let (from, to) = (&before.stamp, &after.stamp);
         let video = self.promise.kind == MediaKind::Video;
         let same_encoding = from.ssrc == to.ssrc;
-        // What was repaired left a first time before, nobody can tell when.
-        let left = match before.retransmitted {
-            true => self.start + from.captured,
-            false => before.sent_at,
-        };
+        // It may have waited for the path, and what was repaired left a first time before: nobody can tell when
+        // it was decided on.
+        let left = self.start + from.captured;
         let slack = left.min(after.sent_at)..=before.sent_at.max(after.sent_at);
         let allowed = video && self.link_was_bad;
         if same_encoding && !allowed && !self.changes.iter().any(|at| slack.contains(at)) {

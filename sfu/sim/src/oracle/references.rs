@@ -87,7 +87,7 @@ impl References {
             },
             Told::Vp9(ids) => {
                 if let Some(pattern) = &ids.pattern {
-                    self.vp9 = Some(Vp9References::new(ids.picture_id, pattern.clone()));
+                    self.vp9 = Some(Vp9References::new(ids.picture_id, ids.tl0, pattern.clone()));
                 }
                 if let Some(known) = &mut self.vp9 {
                     known.note(ids);
@@ -178,12 +178,15 @@ struct Vp9References {
     pattern: Vec<Vec<u8>>,
     /// Picture ids and spatial layers.
     decoded: VecDeque<(u16, u8)>,
+    /// The last picture of the lowest temporal layer, and its TL0PICIDX.
+    base: (u16, u8),
 }
 
 impl Vp9References {
-    fn new(begin: u16, pattern: Vec<Vec<u8>>) -> Self {
+    fn new(begin: u16, tl0: u8, pattern: Vec<Vec<u8>>) -> Self {
         Self {
             begin,
+            base: (begin, tl0),
             pattern,
             decoded: VecDeque::new(),
         }
@@ -196,7 +199,11 @@ impl Vp9References {
                 .checked_sub(1)
                 .is_some_and(|it| has(ids.picture_id, it))
         };
-        if ids.inter_layer && !below() {
+        // Behind a lowest layer that is missing, the pattern may be another.
+        let (base, tl0) = self.base;
+        let begins = ids.temporal == 0 && ids.picture_id != base;
+        let follows = ids.tl0 == tl0.wrapping_add(begins.into());
+        if !follows || (ids.inter_layer && !below()) {
             return false;
         }
         let place = usize::from(ids.picture_id.wrapping_sub(self.begin) & 0x7fff);
@@ -209,6 +216,9 @@ impl Vp9References {
     }
 
     fn note(&mut self, ids: &Vp9Ids) {
+        if ids.temporal == 0 {
+            self.base = (ids.picture_id, ids.tl0);
+        }
         remember(&mut self.decoded, (ids.picture_id, ids.spatial));
     }
 }

@@ -69,6 +69,15 @@ impl Watch {
         encodings
     }
 
+    /// How many pictures of each highest spatial layer were shown within `range`.
+    pub fn spatial_layers(&self, range: Range<Duration>) -> BTreeMap<u8, usize> {
+        let mut layers = BTreeMap::new();
+        for picture in self.within(range) {
+            *layers.entry(picture.spatial).or_insert(0) += 1;
+        }
+        layers
+    }
+
     /// How many keyframes were shown within `range`.
     pub fn keyframes(&self, range: Range<Duration>) -> usize {
         self.within(range).filter(|frame| frame.keyframe).count()
