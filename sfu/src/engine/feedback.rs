@@ -201,10 +201,11 @@ impl Engine {
         if slot.rtx.is_none() {
             return;
         }
+        let moment = slot.history.moment(now);
         let Some(entry) = slot.history.get_mut(sequence) else {
             return;
         };
-        if !retransmit::may_resend(entry, now, peer.round_trip.estimate()) {
+        if !retransmit::may_resend(entry, moment, peer.round_trip.estimate()) {
             return;
         }
         let sent = entry.packet;
@@ -225,7 +226,7 @@ impl Engine {
             return;
         }
         entry.resends += 1;
-        entry.sent_at = now;
+        entry.resent_at = moment;
         let pending = Pending::new(slot_key, sent, true, &packet);
         let queued = peer.downlink.queue(pending);
         if !queued {

@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::history::Entry;
+use super::history::{Entry, Moment};
 
 /// The bytes that retransmissions to one peer may take.
 #[derive(Debug)]
@@ -41,8 +41,8 @@ impl RetransmitBudget {
 }
 
 /// Whether the packet may be sent again now, given the round-trip time to the subscriber.
-pub(crate) fn may_resend<T>(entry: &Entry<T>, now: Instant, round_trip: Duration) -> bool {
-    let waited = now.saturating_duration_since(entry.sent_at);
+pub(crate) fn may_resend<T>(entry: &Entry<T>, now: Moment, round_trip: Duration) -> bool {
+    let waited = now.since(entry.resent_at);
     // A NACK for the first transmission arrives a round trip after it at the earliest anyway.
     let under_way = entry.resends > 0 && waited < round_trip.min(MAX_WAIT);
     entry.resends < MAX_RESENDS && !under_way
@@ -94,21 +94,30 @@ mod tests {
         let round_trip = Duration::from_millis(50);
         let mut history = History::new();
         history.push(start, 1, ());
+        let moment = |ms| history.moment(at(ms));
+        let moments = [10, 40, 60, 900].map(|ms| (ms, moment(ms)));
+        let moment = |ms| {
+            moments
+                .iter()
+                .find(|(at, _)| *at == ms)
+                .expect("one of them")
+                .1
+        };
         let entry = history.get_mut(1).expect("just pushed");
 
         // (resends so far, last sent at, asked at, expected)
         for (resends, sent, asked, expected) in [
-            (0, 0, 10, true),
+            (0, 10, 10, true),
             (1, 10, 40, false),
             (1, 10, 60, true),
             (MAX_RESENDS, 10, 900, false),
         ] {
             entry.resends = resends;
-            entry.sent_at = at(sent);
+            entry.resent_at = moment(sent);
             assert_eq!(
-                may_resend(entry, at(asked), round_trip),
+                may_resend(entry, moment(asked), round_trip),
                 expected,
-                "{resends} resends, sent at {sent} ms, asked at {asked} ms"
+                "{resends} resends, the last at {sent} ms, asked at {asked} ms"
             );
         }
     }
