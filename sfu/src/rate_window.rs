@@ -13,10 +13,10 @@ use sfu_rtp::Bitrate;
 pub(crate) struct RateWindow {
     /// Bytes per [`BUCKET`], as a ring.
     buckets: [u32; BUCKETS],
-    /// The bucket of `head_since`.
+    /// The bucket that is filling.
     head: usize,
-    /// When the bucket at `head` began; `None` before the first byte.
-    head_since: Option<Instant>,
+    /// When the bucket at `head` will be full; `None` before the first byte.
+    head_ends: Option<Instant>,
     /// When the first byte came after silence.
     began: Option<Instant>,
     /// The sum of all buckets.
@@ -29,7 +29,7 @@ impl RateWindow {
         Self {
             buckets: [0; BUCKETS],
             head: 0,
-            head_since: None,
+            head_ends: None,
             began: None,
             sum: 0,
         }
@@ -60,28 +60,31 @@ impl RateWindow {
     /// The mean rate over the last second.
     pub(crate) fn rate(&mut self, now: Instant) -> Bitrate {
         self.advance(now);
-        let (Some(began), Some(head_since)) = (self.began, self.head_since) else {
+        let (Some(began), Some(head_ends)) = (self.began, self.head_ends) else {
             return Bitrate::ZERO;
         };
-        let covered = BUCKET * (BUCKETS as u32 - 1) + now.saturating_duration_since(head_since);
+        let covered = BUCKET * BUCKETS as u32 - head_ends.saturating_duration_since(now);
         let flowing = now.saturating_duration_since(began).max(MIN_MEASURED);
         Bitrate::from_bytes_over(self.sum, covered.min(flowing))
     }
 
     /// Moves on to the bucket of `now` and empties those that are a second old.
+    #[inline]
     fn advance(&mut self, now: Instant) {
-        let Some(since) = self.head_since else {
-            self.head_since = Some(now);
-            return;
-        };
-        let passed = now.saturating_duration_since(since);
-        if passed < BUCKET {
-            return;
+        match self.head_ends {
+            // Comparing is all that most packets cost here.
+            Some(ends) if now < ends => {}
+            Some(ends) => self.turn(now, ends),
+            None => self.head_ends = Some(now + BUCKET),
         }
-        let steps = passed.as_nanos() / BUCKET.as_nanos();
-        if steps >= BUCKETS as u128 {
+    }
+
+    fn turn(&mut self, now: Instant, ends: Instant) {
+        let passed = now.saturating_duration_since(ends);
+        let steps = passed.as_nanos() as u64 / BUCKET.as_nanos() as u64 + 1;
+        if steps >= BUCKETS as u64 {
             *self = Self {
-                head_since: Some(now),
+                head_ends: Some(now + BUCKET),
                 ..Self::new()
             };
             return;
@@ -92,7 +95,7 @@ impl RateWindow {
                 self.sum -= u64::from(std::mem::take(bucket));
             }
         }
-        self.head_since = Some(since + BUCKET * steps as u32);
+        self.head_ends = Some(ends + BUCKET * steps as u32);
     }
 }
 

@@ -201,15 +201,21 @@ impl ByteRing {
             return self.head;
         }
         let mut start = self.head;
-        if start % size + piece.len() as u64 > size {
+        if self.place(start) + piece.len() > self.ring.len() {
             start = start.next_multiple_of(size);
         }
-        let place = (start % size) as usize;
+        let place = self.place(start);
         if let Some(target) = self.ring.get_mut(place..place + piece.len()) {
             target.copy_from_slice(piece);
         }
         self.head = start + piece.len() as u64;
         start
+    }
+
+    /// Where a position lies: the ring is a power of two long, and a mask costs less than a division.
+    #[inline]
+    fn place(&self, position: u64) -> usize {
+        position as usize & self.ring.len().wrapping_sub(1)
     }
 
     #[inline]
@@ -218,7 +224,7 @@ impl ByteRing {
         if start < self.intact_from.max(self.head.saturating_sub(size)) {
             return None;
         }
-        let place = start.checked_rem(size).unwrap_or(0) as usize;
+        let place = self.place(start);
         self.ring.get(place..place + len)
     }
 

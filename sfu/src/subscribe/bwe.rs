@@ -31,6 +31,8 @@ use probe::{Prober, Situation};
 pub(crate) struct Estimator {
     /// Times in here are microseconds since then.
     origin: Instant,
+    /// When the last packet left, in both ways of telling it: a frame's leave at one moment.
+    left: (Instant, i64),
     history: SentHistory,
     arrivals: ArrivalClock,
     groups: Groups,
@@ -68,6 +70,7 @@ impl Estimator {
     pub(crate) fn new(now: Instant) -> Self {
         Self {
             origin: now,
+            left: (now, 0),
             history: SentHistory::new(),
             arrivals: ArrivalClock::default(),
             groups: Groups::default(),
@@ -140,13 +143,16 @@ impl Estimator {
         black_box(self.hearing.answered);
         self.prober.prefetch();
         self.sending.prefetch();
-        self.history.prefetch();
+        black_box(self.history.next());
     }
 
     /// The packet with the next number leaves; `bytes` is its length on the wire.
     #[inline]
     pub(crate) fn on_sent(&mut self, now: Instant, bytes: usize) {
-        let at = self.micros(now);
+        if self.left.0 != now {
+            self.left = (now, self.micros(now));
+        }
+        let (_, at) = self.left;
         let probe = self.prober.on_sent(at, bytes);
         self.history.push(at, bytes, probe);
         self.sending.add(now, bytes);

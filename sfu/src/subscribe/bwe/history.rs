@@ -1,7 +1,5 @@
 //! What was sent under which transport-wide number, until a report says what became of it.
 
-use std::hint::black_box;
-
 /// A ring of the packets that were sent last; grows with the rate.
 #[derive(Debug)]
 pub(super) struct SentHistory {
@@ -60,18 +58,13 @@ impl SentHistory {
         self.next
     }
 
-    /// Has the processor fetch the place of the next packet.
-    #[inline]
-    pub(super) fn prefetch(&self) {
-        if let Some(sent) = self.ring.get(self.place(self.next)) {
-            black_box(sent.bytes);
-        }
-    }
-
     /// Notes that the packet with the next number was sent.
     #[inline]
     pub(super) fn push(&mut self, now: i64, bytes: usize, probe: u8) {
-        if self.used == self.ring.len() && self.evicts_young(now) {
+        if self.used == self.ring.len()
+            && self.next.is_multiple_of(JUDGED_AT_ONCE)
+            && self.evicts_young(now)
+        {
             self.grow();
         }
         let place = self.place(self.next);
@@ -102,10 +95,12 @@ impl SentHistory {
         usize::from(number) & self.ring.len().wrapping_sub(1)
     }
 
-    /// Whether the packet that has to go may still be reported about.
+    /// Whether the packets that have to go next may still be reported about.
     fn evicts_young(&self, now: i64) -> bool {
-        let oldest = self.ring.get(self.place(self.next));
-        self.ring.len() < MAX_LEN && oldest.is_none_or(|sent| now - sent.at(now) < REACH)
+        // Looking at one means waiting for memory, so the next few are judged by the youngest of them.
+        let youngest = self.next | (JUDGED_AT_ONCE - 1);
+        let going = self.ring.get(self.place(youngest));
+        self.ring.len() < MAX_LEN && going.is_none_or(|sent| now - sent.at(now) < REACH)
     }
 
     fn grow(&mut self) {
@@ -131,6 +126,8 @@ const NOTHING: Sent = Sent {
 
 /// Receivers report every 50 to 250 ms; the rest is the delay of a bad path.
 const REACH: i64 = 600_000;
+/// A quarter of the smallest ring; a power of two.
+const JUDGED_AT_ONCE: u16 = 16;
 /// 512 bytes: a microphone takes no more.
 const MIN_LEN: usize = 64;
 /// 32 KiB: what 60 Mbit/s are until then.

@@ -92,7 +92,7 @@ impl Prober {
     /// Has the processor fetch what a packet that leaves is held against.
     #[inline]
     pub(super) fn prefetch(&self) {
-        black_box(self.id);
+        black_box(matches!(self.state, State::Idle));
     }
 
     /// How many trains have begun.
