@@ -208,8 +208,10 @@ impl Engine {
 
     /// Writes what is to be sent. `true`: the batch is full; send it, clear it and call again.
     pub fn poll_transmit(&mut self, batch: &mut SendBatch) -> bool {
-        self.decide();
-        if self.control.drain_into(batch) || self.write_pending(batch) {
+        let is_full = self.control.drain_into(batch)
+            || self.decide_and_write(batch)
+            || self.write_pending(batch);
+        if is_full {
             return true;
         }
         while let Some(key) = self.parting.pop() {
@@ -220,7 +222,6 @@ impl Engine {
 
     /// A batch for another worker. The caller swaps it for an empty one (`std::mem::swap`), or clears it.
     pub fn poll_pipe(&mut self) -> Option<(WorkerId, &mut PipeBatch)> {
-        self.decide();
         self.outboxes
             .iter_mut()
             .enumerate()

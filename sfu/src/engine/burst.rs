@@ -16,14 +16,17 @@ use crate::publish::track::Arrival;
 pub(super) struct Burst {
     of: Option<(TrackKey, Instant)>,
     arrivals: ArrayVec<Arrival, MAX_BURST>,
+    /// How many of the track's slots have decided.
+    decided: usize,
 }
 
 impl Burst {
-    /// Adds a packet. `false`: it is of another track or another moment, or there are too many; those before it
-    /// must be decided first.
+    /// Adds a packet. `false`: it is of another track or another moment, there are too many, or some slots have
+    /// decided; those before it must be decided by all first.
     #[inline]
     pub(super) fn push(&mut self, now: Instant, track: TrackKey, arrival: Arrival) -> bool {
-        let joins = self.arrivals.is_empty() || self.of == Some((track, now));
+        let joins =
+            self.arrivals.is_empty() || (self.of == Some((track, now)) && self.decided == 0);
         if joins && self.arrivals.try_push(arrival).is_ok() {
             self.of = Some((track, now));
             return true;
@@ -43,9 +46,21 @@ impl Burst {
         &self.arrivals
     }
 
-    /// All have been decided.
+    /// How many of the track's slots, from the first on, have decided about them.
+    #[inline]
+    pub(super) fn decided(&self) -> usize {
+        self.decided
+    }
+
+    /// So many slots have decided; the others will when there is room in the batch again.
+    pub(super) fn interrupt(&mut self, decided: usize) {
+        self.decided = decided;
+    }
+
+    /// All slots have decided.
     pub(super) fn clear(&mut self) {
         self.arrivals.clear();
+        self.decided = 0;
     }
 }
 
@@ -94,5 +109,13 @@ mod tests {
         assert_eq!(burst.source(), None);
         assert!(burst.push(later, other, arrival(100)));
         assert_eq!(burst.source(), Some((other, later)));
+        burst.interrupt(7);
+        assert!(
+            !burst.push(later, other, arrival(101)),
+            "seven slots would miss it"
+        );
+        burst.clear();
+        assert!(burst.push(later, other, arrival(101)));
+        assert_eq!(burst.decided(), 0);
     }
 }

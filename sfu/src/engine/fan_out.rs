@@ -1,27 +1,30 @@
 //! The fan-out: every slot that shows a track decides about each of its packets, and every worker that
 //! imports the track gets it once.
 //!
-//! Packets that come one right after the other are decided together, slot by slot (`burst`). Nothing is written
-//! here; what is forwarded waits as its number in the cache.
+//! Packets that come one right after the other are decided together, slot by slot (`burst`). What is forwarded
+//! waits as its number in the cache until the end of the turn.
 
 use std::time::Instant;
 
 use arrayvec::ArrayVec;
 use sfu_rtp::SeqNo;
+use slotmap::SlotMap;
 
-use super::Engine;
 use super::burst::MAX_BURST;
 use super::event::Event;
+use super::media_path::{Outlet, Written};
 use super::peer::Peer;
 use super::pipe::Notice;
 use super::route::Origin;
+use super::{Engine, Slots};
 use crate::counters::Counters;
 use crate::drop_reason::DropReason;
-use crate::key::{SlotKey, TrackKey};
+use crate::key::{PeerKey, SlotKey, TrackKey};
 use crate::parameters::{MAX_ENCODINGS, MediaKind};
 use crate::publish::encoding::Encoding;
 use crate::publish::packet::CachedPacket;
 use crate::publish::track::{Arrival, Track};
+use crate::send_batch::SendBatch;
 use crate::subscribe::downlink::Pending;
 use crate::subscribe::forwarder::Decision;
 use crate::subscribe::redundancy::Repeated;
@@ -43,10 +46,10 @@ impl Engine {
         else {
             return;
         };
-        let Some(packet) = track.packet(arrival.encoding, arrival.sequence) else {
-            return;
-        };
         for worker in route.exports_of(arrival.encoding) {
+            let Some(packet) = track.packet(arrival.encoding, arrival.sequence) else {
+                return;
+            };
             let encoding = arrival.encoding as u8;
             let outbox = self.outboxes.get_mut(worker.index());
             let taken = outbox.is_some_and(|outbox| {
@@ -61,20 +64,45 @@ impl Engine {
     /// Lets the slots decide about the packets that wait for it.
     #[inline]
     pub(super) fn decide(&mut self) {
-        if let Some((track_key, now)) = self.burst.source() {
-            let awaited = self.decide_about(now, track_key);
-            self.burst.clear();
-            for (encoding, awaited) in awaited.into_iter().enumerate() {
-                if awaited {
-                    self.want_keyframe(now, track_key, encoding);
-                }
-            }
-        }
+        self.decide_into(None);
     }
 
-    /// Returns of which encodings somebody awaits a keyframe.
-    fn decide_about(&mut self, now: Instant, track_key: TrackKey) -> [bool; MAX_ENCODINGS] {
+    /// The same at the end of the turn, when nothing else will come: who gets nothing but these packets is written
+    /// for as soon as its slot has decided, while slot and peer are in the processor's caches and the next are
+    /// fetched. `true`: the batch is full, there is more.
+    #[inline]
+    pub(super) fn decide_and_write(&mut self, batch: &mut SendBatch) -> bool {
+        self.decide_into(Some(batch))
+    }
+
+    #[inline]
+    fn decide_into(&mut self, batch: Option<&mut SendBatch>) -> bool {
+        let Some((track_key, now)) = self.burst.source() else {
+            return false;
+        };
+        let (awaited, interrupted) = self.decide_about(now, track_key, batch);
+        match interrupted {
+            Some(decided) => self.burst.interrupt(decided),
+            None => self.burst.clear(),
+        }
+        for (encoding, awaited) in awaited.into_iter().enumerate() {
+            if awaited {
+                self.want_keyframe(now, track_key, encoding);
+            }
+        }
+        interrupted.is_some()
+    }
+
+    /// Returns of which encodings somebody awaits a keyframe, and how many slots have decided when the batch was
+    /// full.
+    fn decide_about(
+        &mut self,
+        now: Instant,
+        track_key: TrackKey,
+        mut batch: Option<&mut SendBatch>,
+    ) -> ([bool; MAX_ENCODINGS], Option<usize>) {
         let mut is_awaited = [false; MAX_ENCODINGS];
+        let leaving = self.leaving();
         let Self {
             tracks,
             routes,
@@ -83,27 +111,20 @@ impl Engine {
             touched,
             counters,
             burst,
+            deadlines,
+            runs,
             ..
         } = self;
         let (Some(track), Some(route)) = (tracks.get(track_key), routes.get(track_key)) else {
-            return is_awaited;
+            return (is_awaited, None);
         };
         let arrivals = burst.arrivals();
         let packets: ArrayVec<_, MAX_BURST> = arrivals
             .iter()
             .map(|arrival| track.packet(arrival.encoding, arrival.sequence))
             .collect();
-        for (place, &slot_key) in route.slots.iter().enumerate() {
-            // What comes next is fetched while this one decides: first the slot, then what it points to.
-            if let Some(slot) = route.slots.get(place + 2).and_then(|&key| slots.get(key)) {
-                slot.prefetch();
-            }
-            if let Some(slot) = route.slots.get(place + 1).and_then(|&key| slots.get(key)) {
-                slot.prefetch_history();
-                if let Some(peer) = peers.get(slot.peer) {
-                    peer.prefetch();
-                }
-            }
+        for (place, &slot_key) in route.slots.iter().enumerate().skip(burst.decided()) {
+            prefetch(&route.slots[place + 1..], slots, peers, batch.is_some());
             let Some(slot) = slots.get_mut(slot_key) else {
                 continue;
             };
@@ -141,12 +162,29 @@ impl Engine {
             if let Some(wanted) = awaited.and_then(|encoding| is_awaited.get_mut(encoding)) {
                 *wanted = true;
             }
-            if queued && !peer.touched {
-                peer.touched = true;
-                touched.push(peer_key);
+            if !queued || peer.touched {
+                continue;
+            }
+            if let Some(batch) = &mut batch {
+                let mut outlet = Outlet {
+                    leaving,
+                    slots,
+                    tracks,
+                    counters,
+                    runs,
+                    deadlines,
+                };
+                if outlet.write_for(peer_key, peer, batch) == Written::All {
+                    continue;
+                }
+            }
+            peer.touched = true;
+            touched.push(peer_key);
+            if batch.is_some() {
+                return (is_awaited, Some(place + 1));
             }
         }
-        is_awaited
+        (is_awaited, None)
     }
 
     /// Tells everyone who shows the track that a number will not come: it was only padding.
@@ -209,6 +247,22 @@ impl Engine {
         if changed {
             self.retarget(now, track_key);
         }
+    }
+}
+
+/// Has the processor fetch what the next slots need, while one is served: first the slot, then what it points to,
+/// then what its peer points to.
+#[inline]
+fn prefetch(next: &[SlotKey], slots: &Slots, peers: &SlotMap<PeerKey, Peer>, writes: bool) {
+    let slot = |ahead: usize| next.get(ahead).and_then(|&key| slots.get(key));
+    if let Some(slot) = slot(2) {
+        slot.prefetch();
+    }
+    if let Some(peer) = slot(1).and_then(|slot| peers.get(slot.peer)) {
+        peer.prefetch();
+    }
+    if writes && let Some(peer) = slot(0).and_then(|slot| peers.get(slot.peer)) {
+        peer.prefetch_sending();
     }
 }
 

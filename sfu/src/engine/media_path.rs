@@ -8,18 +8,23 @@
 //! when a datagram arrives ([`Engine::receive_rtp`]). The slots decide when the last packet of a burst is there
 //! ([`Engine::decide`]); rewriting and encryption come at the end of the turn ([`Engine::write_pending`]), so
 //! that all that one subscriber gets in a turn lies together and leaves as few GSO messages. Meanwhile a packet
-//! waits as its number in the cache, not as bytes.
+//! waits as its number in the cache, not as bytes. Of the turn's last burst, who gets nothing else is written for
+//! as soon as its slot has decided ([`Engine::decide_and_write`]).
 
 use std::time::Instant;
 
+use arrayvec::ArrayVec;
 use sfu_rtp::extension::AbsSendTime;
 use sfu_rtp::{RtpHeader, rtx};
 
+use super::deadlines::Deadlines;
 use super::peer::Peer;
 use super::probing::write_padding;
+use super::runs::Runs;
 use super::{Engine, Slots, Timer};
-use crate::counters::PacketKind;
+use crate::counters::{Counters, PacketKind};
 use crate::drop_reason::DropReason;
+use crate::key::PeerKey;
 use crate::parameters::MediaKind;
 use crate::publish::Tracks;
 use crate::publish::track::{Arrival, Received, Refusal};
@@ -141,52 +146,35 @@ impl Engine {
 
     /// Writes and encrypts what the slots have decided. `true`: the batch is full, there is more.
     pub(super) fn write_pending(&mut self, batch: &mut SendBatch) -> bool {
-        let leaving = Leaving {
-            now: self.now,
-            time: AbsSendTime::from_ntp(self.config.clock.ntp(self.now)),
-        };
+        let leaving = self.leaving();
         while let Some(&peer_key) = self.touched.last() {
             self.prefetch_touched();
             if let Some(peer) = self.peers.get_mut(peer_key) {
-                let slots = &self.slots;
-                let is_sound = |key| {
-                    let slot = slots.get(key);
-                    slot.is_some_and(|slot| slot.kind == MediaKind::Audio)
+                let mut outlet = Outlet {
+                    leaving,
+                    slots: &mut self.slots,
+                    tracks: &self.tracks,
+                    counters: &mut self.counters,
+                    runs: &mut self.runs,
+                    deadlines: &mut self.deadlines,
                 };
-                let late = peer.downlink.pace(self.now, is_sound);
-                self.counters.drop_many(DropReason::Overdue, late as u64);
-                if batch.takes_runs() {
-                    self.runs.arrange(peer.downlink.unwritten());
+                if outlet.write_for(peer_key, peer, batch) == Written::NotAll {
+                    return true;
                 }
-                while let Some(pending) = peer.downlink.next().copied() {
-                    let (slots, tracks) = (&mut self.slots, &self.tracks);
-                    match write_packet(leaving, peer, slots, tracks, &pending, batch) {
-                        Ok(written) => {
-                            self.counters.sent.add(written.kind, written.len);
-                            self.counters.padding_sent_bytes += written.padding as u64;
-                        }
-                        Err(Unwritten::BatchFull) => return true,
-                        Err(Unwritten::Dropped(reason)) => self.counters.drop(reason),
-                    }
-                    peer.downlink.advance();
-                }
-                while peer.downlink.padding(self.now) > 0 {
-                    match write_padding(leaving, peer, &mut self.slots, batch) {
-                        Ok(len) => self.counters.sent.add(PacketKind::Probe, len),
-                        Err(Unwritten::BatchFull) => return true,
-                        Err(Unwritten::Dropped(_)) => break,
-                    }
-                }
-                if let Some(at) = peer.downlink.next_deadline() {
-                    let timer = Timer::Peer(peer_key);
-                    self.deadlines.advance(timer, &mut peer.due, at);
-                }
-                peer.downlink.end_turn();
                 peer.touched = false;
             }
             self.touched.pop();
         }
         false
+    }
+
+    /// When packets leave that are written now.
+    #[inline]
+    pub(super) fn leaving(&self) -> Leaving {
+        Leaving {
+            now: self.now,
+            time: AbsSendTime::from_ntp(self.config.clock.ntp(self.now)),
+        }
     }
 
     /// Has the processor fetch the peers that are written for next: first the peer, then what it points to.
@@ -206,6 +194,71 @@ impl Engine {
         if let Some(peer) = next.next().and_then(|&key| self.peers.get(key)) {
             peer.prefetch();
         }
+    }
+}
+
+/// What writing needs of an engine beside the peer and the batch.
+pub(super) struct Outlet<'a> {
+    pub(super) leaving: Leaving,
+    pub(super) slots: &'a mut Slots,
+    pub(super) tracks: &'a Tracks,
+    pub(super) counters: &'a mut Counters,
+    pub(super) runs: &'a mut Runs,
+    pub(super) deadlines: &'a mut Deadlines<Timer>,
+}
+
+/// How much of what a peer is to get in a turn was written.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(super) enum Written {
+    All,
+    /// The batch is full; the rest waits for the next.
+    NotAll,
+}
+
+impl Outlet<'_> {
+    /// Writes and encrypts all that one peer is to get in this turn.
+    #[inline]
+    pub(super) fn write_for(
+        &mut self,
+        peer_key: PeerKey,
+        peer: &mut Peer,
+        batch: &mut SendBatch,
+    ) -> Written {
+        let now = self.leaving.now;
+        let slots = &*self.slots;
+        let is_sound = |key| {
+            let slot = slots.get(key);
+            slot.is_some_and(|slot| slot.kind == MediaKind::Audio)
+        };
+        let late = peer.downlink.pace(now, is_sound);
+        self.counters.drop_many(DropReason::Overdue, late as u64);
+        if batch.takes_runs() {
+            self.runs.arrange(peer.downlink.unwritten());
+        }
+        while let Some(pending) = peer.downlink.next().copied() {
+            match write_packet(self.leaving, peer, self.slots, self.tracks, &pending, batch) {
+                Ok(written) => {
+                    self.counters.sent.add(written.kind, written.len);
+                    self.counters.padding_sent_bytes += written.padding as u64;
+                }
+                Err(Unwritten::BatchFull) => return Written::NotAll,
+                Err(Unwritten::Dropped(reason)) => self.counters.drop(reason),
+            }
+            peer.downlink.advance();
+        }
+        while peer.downlink.padding(now) > 0 {
+            match write_padding(self.leaving, peer, self.slots, batch) {
+                Ok(len) => self.counters.sent.add(PacketKind::Probe, len),
+                Err(Unwritten::BatchFull) => return Written::NotAll,
+                Err(Unwritten::Dropped(_)) => break,
+            }
+        }
+        if let Some(at) = peer.downlink.next_deadline() {
+            let timer = Timer::Peer(peer_key);
+            self.deadlines.advance(timer, &mut peer.due, at);
+        }
+        peer.downlink.end_turn();
+        Written::All
     }
 }
 
@@ -298,7 +351,10 @@ fn write_packet(
         (&mut slot.media, types.media, None)
     };
     let repeated = pending.repeated;
-    let blocks = repeated.blocks((track, encoding), packet.meta, types.media);
+    let blocks = match types.red {
+        Some(_) => repeated.blocks((track, encoding), packet.meta, types.media),
+        None => ArrayVec::new(),
+    };
     let red = types.red.filter(|_| !blocks.is_empty());
     let writing = Writing {
         extensions: &slot.extensions,

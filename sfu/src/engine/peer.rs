@@ -98,8 +98,10 @@ impl Peer {
     /// Has the processor fetch what writing needs. `self` itself is best there already.
     #[inline]
     pub(super) fn prefetch_sending(&self) {
-        black_box(self.ice.selected().is_some());
-        black_box(self.srtp.as_ref().map(|srtp| srtp.send.rtp_overhead()));
+        black_box(self.ice.selected());
+        if let Some(srtp) = &self.srtp {
+            srtp.send.prefetch();
+        }
         self.downlink.prefetch_sending();
     }
 

@@ -93,12 +93,6 @@ impl Slot {
         }
     }
 
-    /// Has the processor fetch what the next decisions will need. `self` itself is best there already.
-    #[inline]
-    pub(crate) fn prefetch_history(&self) {
-        self.history.prefetch(self.forwarder.next_sequence());
-    }
-
     /// Has the processor fetch the slot itself.
     #[inline]
     pub(crate) fn prefetch(&self) {
@@ -106,7 +100,7 @@ impl Slot {
         black_box(self.forwarder.next_sequence());
         black_box(self.payload_types.len());
         black_box(self.history.is_empty());
-        black_box(self.media.ssrc);
+        self.media.stream.prefetch();
     }
 
     /// Takes over codecs and extensions that were negotiated anew.

@@ -70,6 +70,15 @@ impl PacketCipher {
         }
     }
 
+    /// Has the processor fetch what sealing begins with.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        match self {
+            Self::Gcm(cipher) => cipher.prefetch(),
+            Self::CmSha1(_) => {}
+        }
+    }
+
     /// Protects the RTP packet of `len` bytes in `buffer` and returns its new length; `None` if `buffer` is too short.
     #[inline]
     pub(super) fn seal_rtp(

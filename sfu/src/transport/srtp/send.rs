@@ -1,6 +1,7 @@
 //! What we protect: encrypted in place, each index once.
 
 use std::fmt;
+use std::hint::black_box;
 
 use sfu_rtp::{RtpHeader, Ssrc};
 
@@ -28,6 +29,13 @@ impl SendContext {
             rtcp: PacketCipher::for_rtcp(keys.protection, &keys.local),
             next_rtcp_index: 0,
         }
+    }
+
+    /// Has the processor fetch what [`protect_rtp`](Self::protect_rtp) begins with.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        black_box(self.protection);
+        self.rtp.prefetch();
     }
 
     /// Bytes that [`protect_rtp`](Self::protect_rtp) adds to a packet.
@@ -128,6 +136,12 @@ impl SendStream {
         Self {
             window: SendWindow::new(),
         }
+    }
+
+    /// Has the processor fetch it.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        self.window.prefetch();
     }
 }
 

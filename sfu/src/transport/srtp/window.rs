@@ -3,6 +3,8 @@
 //! The window is a ring of words, and entering a word clears it whole (RFC 6479), so that a step costs the same however
 //! far it goes.
 
+use std::hint::black_box;
+
 /// The highest index of a stream, and which of those just below it were used.
 ///
 /// It reaches back `(WORDS - 1) * 64` indices; a lower one counts as used.
@@ -22,6 +24,13 @@ impl<const WORDS: usize> IndexWindow<WORDS> {
             highest: None,
             used: [0; WORDS],
         }
+    }
+
+    /// Has the processor fetch where the next index will lie.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        let next = self.highest.unwrap_or(0).wrapping_add(1);
+        black_box(self.used[word_of::<WORDS>(next)]);
     }
 
     /// The index that is likeliest for a packet with this sequence number: that of the rollover count which brings it

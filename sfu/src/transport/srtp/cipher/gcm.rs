@@ -2,6 +2,8 @@
 //!
 //! By aws-lc-rs, which takes 175 ns for a packet of 1,200 bytes where ring takes 204.
 
+use std::hint::black_box;
+
 use aws_lc_rs::aead::{AES_128_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 
 use super::PacketId;
@@ -20,6 +22,12 @@ impl Gcm {
             key: LessSafeKey::new(key),
             salt,
         }
+    }
+
+    /// Has the processor fetch the salt. The key's tables are the library's.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        black_box(self.salt);
     }
 
     /// Header, encrypted payload, tag; the header is authenticated.
