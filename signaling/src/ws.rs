@@ -7,30 +7,40 @@ mod connection;
 mod end;
 mod join;
 mod requests;
+mod socket;
 mod translate;
 
 use axum::Extension;
-use axum::extract::State;
-use axum::extract::ws::WebSocketUpgrade;
-use axum::response::Response;
-use signaling_protocol::MAX_MESSAGE_BYTES;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use hyper_util::rt::TokioIo;
+use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 
+use self::socket::Socket;
 use crate::listener::Place;
 use crate::node::SharedNode;
 
-/// `GET /ws`
+/// `GET /ws`. Not by axum's own extractor, which hides the connection ([`socket`]).
 pub(crate) async fn upgrade(
     State(node): State<SharedNode>,
     Extension(place): Extension<Place>,
-    upgrade: WebSocketUpgrade,
+    mut request: Request,
 ) -> Response {
-    upgrade
-        .max_message_size(MAX_MESSAGE_BYTES)
-        .max_frame_size(MAX_MESSAGE_BYTES)
-        .read_buffer_size(READ_BUFFER_BYTES)
-        .on_upgrade(move |socket| connection::serve(node, place, socket))
+    let response = match create_response_with_body(&request, Body::empty) {
+        Ok(response) => response,
+        Err(error) => return (StatusCode::BAD_REQUEST, error.to_string()).into_response(),
+    };
+    let upgrade = hyper::upgrade::on(&mut request);
+    tokio::spawn(async move {
+        match upgrade.await {
+            Ok(upgraded) => {
+                let socket = Socket::new(TokioIo::new(upgraded)).await;
+                connection::serve(node, place, socket).await;
+            }
+            Err(error) => tracing::debug!(%error, "a connection did not become a WebSocket"),
+        }
+    });
+    response
 }
-
-/// What is read at once, and held by every connection. All messages but offers fit in; one that does not
-/// gets room for itself. The library's own 128 KiB would be most of what a viewer costs.
-const READ_BUFFER_BYTES: usize = 4 * 1024;

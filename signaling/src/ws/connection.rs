@@ -2,25 +2,26 @@
 
 use std::time::Instant;
 
-use axum::extract::ws::{Message, WebSocket};
 use sfu::room::{LeaveReason, Notification};
 use signaling_protocol::{
     ClientMessage, CloseCode, ErrorCode, ErrorMessage, Pong, Request, ServerMessage,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::time::{self, MissedTickBehavior};
+use tokio_tungstenite::tungstenite::{Error, Message};
 use tracing::Instrument;
 
 use super::end::End;
 use super::join;
 use super::requests::{self, Member};
+use super::socket::Socket;
 use super::translate;
 use crate::listener::Place;
 use crate::node::SharedNode;
 use crate::rate::TokenBucket;
 
 /// Serves the connection until it ends.
-pub(super) async fn serve(node: SharedNode, place: Place, socket: WebSocket) {
+pub(super) async fn serve(node: SharedNode, place: Place, socket: Socket) {
     node.metrics.websocket_opened();
     let span = tracing::debug_span!(
         "ws",
@@ -36,7 +37,7 @@ pub(super) async fn serve(node: SharedNode, place: Place, socket: WebSocket) {
 
 struct Connection {
     node: SharedNode,
-    socket: WebSocket,
+    socket: Socket,
     stopping: watch::Receiver<bool>,
     messages: TokenBucket,
     heard_at: Instant,
@@ -52,7 +53,7 @@ struct Joined {
 
 /// What happens next on a connection.
 enum Happening {
-    Arrived(Option<Result<Message, axum::Error>>),
+    Arrived(Option<Result<Message, Error>>),
     Notified(Option<Notification>),
     PingDue,
     JoinOverdue,
@@ -60,7 +61,7 @@ enum Happening {
 }
 
 impl Connection {
-    fn new(node: SharedNode, place: Place, socket: WebSocket) -> Self {
+    fn new(node: SharedNode, place: Place, socket: Socket) -> Self {
         let now = Instant::now();
         Self {
             stopping: node.stopping.subscribe(),
@@ -119,7 +120,7 @@ impl Connection {
         }
     }
 
-    async fn take(&mut self, arrived: Option<Result<Message, axum::Error>>) -> Result<(), End> {
+    async fn take(&mut self, arrived: Option<Result<Message, Error>>) -> Result<(), End> {
         let message = match arrived {
             None => return Err(End::Lost),
             Some(Err(error)) => return Err(End::of_broken(error)),
@@ -142,6 +143,7 @@ impl Connection {
             // The library has answered a ping, and a closing, already.
             Message::Ping(_) | Message::Pong(_) => Ok(()),
             Message::Close(_) => Err(End::Lost),
+            Message::Frame(_) => Ok(()),
         }
     }
 
@@ -280,7 +282,7 @@ impl Connection {
 /// What a message counts for. Parsing takes time by its length; pings cost a frame in return.
 fn cost(message: &Message) -> u32 {
     match message {
-        Message::Pong(_) => 0,
+        Message::Pong(_) | Message::Frame(_) => 0,
         Message::Ping(_) | Message::Close(_) => 1,
         Message::Text(text) => 1 + (text.len() / BYTES_PER_TOKEN) as u32,
         Message::Binary(bytes) => 1 + (bytes.len() / BYTES_PER_TOKEN) as u32,

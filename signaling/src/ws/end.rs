@@ -1,13 +1,14 @@
 //! How a connection ends: who is told what, the room and the client.
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
 use sfu::control::Session;
 use sfu::room::LeaveReason;
 use signaling_protocol::{CloseCode, Closed, ServerMessage};
 use tokio::time;
-use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::error::ProtocolError;
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::{Error, Message};
 
+use super::socket::Socket;
 use crate::node::Node;
 
 /// Why a connection ends.
@@ -25,12 +26,12 @@ impl End {
     }
 
     /// Nothing more can be read: whose fault it is.
-    pub(super) fn of_broken(error: axum::Error) -> Self {
-        match error.into_inner().downcast::<Error>().map(|error| *error) {
-            Ok(Error::Capacity(_)) => Self::close(CloseCode::BadFrame, "the message is too large"),
-            Ok(Error::Utf8(_)) => Self::close(CloseCode::BadFrame, "the message is not UTF-8"),
-            Ok(Error::Protocol(ProtocolError::ResetWithoutClosingHandshake)) => Self::Lost,
-            Ok(Error::Protocol(_)) => {
+    pub(super) fn of_broken(error: Error) -> Self {
+        match error {
+            Error::Capacity(_) => Self::close(CloseCode::BadFrame, "the message is too large"),
+            Error::Utf8(_) => Self::close(CloseCode::BadFrame, "the message is not UTF-8"),
+            Error::Protocol(ProtocolError::ResetWithoutClosingHandshake) => Self::Lost,
+            Error::Protocol(_) => {
                 Self::close(CloseCode::BadFrame, "the frame is not allowed by RFC 6455")
             }
             _ => Self::Lost,
@@ -38,7 +39,7 @@ impl End {
     }
 
     /// Takes leave of the room, if one was entered, then of the client.
-    pub(super) async fn take_leave(self, node: &Node, session: Option<Session>, socket: WebSocket) {
+    pub(super) async fn take_leave(self, node: &Node, session: Option<Session>, socket: Socket) {
         let (code, sentence) = match self {
             Self::Lost => {
                 tracing::debug!("the connection was lost");
@@ -58,15 +59,11 @@ impl End {
     }
 }
 
-async fn say_goodbye(
-    mut socket: WebSocket,
-    code: CloseCode,
-    sentence: String,
-) -> Result<(), axum::Error> {
+async fn say_goodbye(mut socket: Socket, code: CloseCode, sentence: String) -> Result<(), Error> {
     let closed = ServerMessage::Closed(Closed::new(code, sentence));
     socket.send(Message::text(closed.to_json())).await?;
     let frame = CloseFrame {
-        code: code.websocket_status(),
+        code: code.websocket_status().into(),
         reason: code.as_str().into(),
     };
     socket.send(Message::Close(Some(frame))).await?;
