@@ -17,7 +17,7 @@ use crate::id::{PeerId, WorkerId};
 use crate::key::{PeerKey, SlotKey, TrackKey};
 use crate::parameters::{MAX_ENCODINGS, MediaKind};
 use crate::publish::layers::Choices;
-use crate::subscribe::allocator::{Allocator, Budget, Request};
+use crate::subscribe::allocator::{Allocator, Budget, Movement, Request};
 
 /// Memory that is kept from one allocation to the next.
 #[derive(Debug, Default)]
@@ -38,8 +38,20 @@ pub(super) struct Workspace {
 pub(super) struct Standing {
     /// When the next one is due.
     pub(super) at: Option<Instant>,
+    /// What was divided then; `None`: no limit was known.
+    estimate: Option<Bitrate>,
     /// The slots that were said to be paused.
     paused: Vec<Mid>,
+}
+
+impl Standing {
+    /// Whether the path carries so much less than what was divided that the next round is too far off.
+    pub(super) fn is_outdated(&self, estimate: Option<Bitrate>) -> bool {
+        let (Some(before), Some(now)) = (self.estimate, estimate) else {
+            return false;
+        };
+        falls_short(now, before)
+    }
 }
 
 impl Engine {
@@ -125,8 +137,18 @@ impl Engine {
         let allocation = allocator.allocate(budget, requests);
         let periodic = budget.estimate.is_some() && !requests.is_empty();
         peer.standing.at = periodic.then(|| now + PERIOD);
+        peer.standing.estimate = budget.estimate;
         paused.clear();
         woken.clear();
+        let flowing = showing.iter().filter_map(|(slot_key, choices)| {
+            let current = self.slots.get(*slot_key)?.forwarder.current()?;
+            let choice = choices.iter().find(|choice| choice.encoding == current)?;
+            Some(choice.bitrate)
+        });
+        let flowing = flowing.fold(budget.audio, Bitrate::saturating_add);
+        let is_buried = budget
+            .estimate
+            .is_some_and(|estimate| falls_short(estimate, flowing));
         for ((slot_key, choices), (decision, movement)) in showing.iter().zip(allocation.iter()) {
             let Some(slot) = self.slots.get_mut(*slot_key) else {
                 continue;
@@ -143,6 +165,10 @@ impl Engine {
             }
             match target {
                 Some(encoding) => {
+                    if is_buried && movement == Movement::Fall {
+                        // What goes on of the old layer until the new one is there would only keep the queue full.
+                        slot.forwarder.detach(target);
+                    }
                     slot.forwarder.set_target(target);
                     woken.push((*slot_key, track_key, encoding));
                 }
@@ -287,6 +313,12 @@ impl Engine {
             self.tell_publisher(key);
         }
     }
+}
+
+/// Whether a path that carries `estimate` takes so much longer for what is sent that a queue of half a second builds up
+/// in two: longer than a keyframe takes to come.
+fn falls_short(estimate: Bitrate, sent: Bitrate) -> bool {
+    estimate.bps().saturating_mul(5) < sent.bps().saturating_mul(4)
 }
 
 /// What the estimate should have room for beyond what is wanted: one more camera. Otherwise everybody who

@@ -105,6 +105,9 @@ impl Engine {
             && let Some(estimator) = &mut peer.downlink.estimator
         {
             estimator.on_feedback(now, peer.round_trip.estimate(), &report);
+            if peer.standing.is_outdated(peer.downlink.estimate()) {
+                self.allocate_soon(now, key);
+            }
             self.continue_probe(now, key);
         }
         Ok(())

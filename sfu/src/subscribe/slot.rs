@@ -187,8 +187,9 @@ impl Sent {
     /// keyframe of what is shown now; and a layer is often left because the path is full of it, and its repairs
     /// would keep it so.
     pub(crate) fn is_left(&self, track: Option<TrackKey>, forwarder: &Forwarder) -> bool {
-        let current = forwarder.current();
-        let other_layer = current.is_some_and(|current| current != usize::from(self.encoding));
+        // Where nothing flows, what was last sent of the layer that is awaited may still lead to its keyframe.
+        let layer = forwarder.current().or(forwarder.target());
+        let other_layer = layer != Some(usize::from(self.encoding));
         other_layer || track != Some(self.track)
     }
 }

@@ -103,6 +103,8 @@ fn what_a_slot_has_left_is_not_repaired() {
         !scene.is_left(&high),
         "waiting for a keyframe, what was last shown may still lead to one"
     );
+    scene.slot.forwarder.detach(Some(0));
+    assert!(scene.is_left(&high), "waiting for another layer's keyframe");
     scene
         .slot
         .assign(scene.other_key, &video("0", &[]).codecs, None);
