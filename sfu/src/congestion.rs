@@ -12,7 +12,7 @@ mod rate_control;
 mod throughput;
 mod trendline;
 
-pub(crate) use groups::Groups;
+pub(crate) use groups::{Groups, Spacing};
 pub(crate) use loss::LossControl;
 pub(crate) use rate_control::{MIN_RATE, Observation, RateControl};
 pub(crate) use throughput::Throughput;

@@ -20,6 +20,8 @@ pub(crate) struct Spacing {
     pub(crate) sent: i64,
     /// Between their last packets when they arrived, in microseconds.
     pub(crate) arrived: i64,
+    /// When the later group had left.
+    pub(crate) sent_at: i64,
     /// When the later group had arrived.
     pub(crate) arrived_at: i64,
 }
@@ -82,6 +84,7 @@ impl Groups {
         Some(Spacing {
             sent,
             arrived,
+            sent_at: complete.last_sent,
             arrived_at: complete.last_arrival,
         })
     }

@@ -28,6 +28,8 @@ pub(crate) struct Observation {
     pub(crate) usage: Usage,
     /// What arrives, in bits per second, if that is known.
     pub(crate) throughput: Option<f64>,
+    /// The most that has arrived for a moment, in bits per second ([`Throughput::peak`](super::Throughput::peak)).
+    pub(crate) peak: Option<f64>,
     /// By how much what arrives was stretched on its way ([`Throughput::stretch`](super::Throughput::stretch)).
     pub(crate) stretch: f64,
     /// The share that arrives of what is sent.
@@ -150,13 +152,14 @@ impl RateControl {
             self.decreased_at = Some(seen.now);
             return;
         }
-        let mut lowered = throughput * BETA;
+        let carried = seen.peak.unwrap_or(throughput);
+        let mut lowered = carried * BETA;
         if lowered > self.rate
             && let Some(capacity) = self.capacity.estimate()
         {
             lowered = BETA * capacity;
         }
-        self.capacity.on_over_use(throughput);
+        self.capacity.on_over_use(carried);
         self.rate = lowered.clamp(MIN_RATE, self.rate.max(MIN_RATE));
         self.changed_at = Some(seen.now);
         self.decreased_at = Some(seen.now);
@@ -274,6 +277,7 @@ mod tests {
             now: millis * 1_000,
             usage,
             throughput: Some(throughput),
+            peak: Some(throughput),
             stretch: 1.5,
             delivered: 1.0,
             round_trip: 50_000,

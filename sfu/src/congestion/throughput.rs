@@ -52,6 +52,19 @@ impl Throughput {
         Some(bytes as f64 * 8.0 * 1e6 / covered as f64)
     }
 
+    /// The highest rate of the whole window and its last fifth. Where a queue has grown this is what the path carries,
+    /// although less was sent before.
+    pub(crate) fn peak(&self) -> Option<f64> {
+        let (rate, since) = (self.rate()?, self.head_since?);
+        let latest = (0..LATEST).map(|ago| (self.head + BUCKETS - ago) % BUCKETS);
+        let bytes: u64 = latest
+            .filter_map(|index| self.buckets.get(index))
+            .map(|bucket| bucket.bytes)
+            .sum();
+        let covered = (LATEST as i64 - 1) * BUCKET + self.newest.arrived - since;
+        Some(rate.max(bytes as f64 * 8.0 * 1e6 / covered as f64))
+    }
+
     /// How much longer the packets of the window took to arrive than to leave; 1 where they went through as they
     /// were sent, 2 where twice as much was sent as the path carries.
     pub(crate) fn stretch(&self) -> f64 {
@@ -149,6 +162,8 @@ impl Bucket {
 /// Half a second in all, as the window of libwebrtc's `RobustThroughputEstimator`: fifteen frames.
 const BUCKETS: usize = 10;
 const BUCKET: i64 = 50_000;
+/// Six frames.
+const LATEST: usize = 4;
 /// Less says nothing: a frame more or less is half of it.
 const LEAST: i64 = 250_000;
 
@@ -201,6 +216,26 @@ mod tests {
                 _ => false,
             };
             assert!(fits, "{name}: {found:?} kbit/s");
+        }
+    }
+
+    #[test]
+    fn the_peak_is_what_a_full_path_carries_although_less_was_sent_before() {
+        // Frames of so many bytes every 33 ms, then for a fifth of a second 2 Mbit/s through a queue.
+        for before in [500, 2_000, 8_250] {
+            let mut throughput = Throughput::new();
+            for frame in 0..60 {
+                throughput.add(frame * 33_000, frame * 33_000, before);
+            }
+            for packet in 0..50 {
+                let at = 60 * 33_000 + packet * 4_000;
+                throughput.add(at, at, 1_000);
+            }
+            let peak = throughput.peak().unwrap_or_default();
+            assert!(
+                (1_800_000.0..2_250_000.0).contains(&peak),
+                "{peak} after {before}"
+            );
         }
     }
 

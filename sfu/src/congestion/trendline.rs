@@ -180,6 +180,7 @@ mod tests {
         for number in 1..groups {
             let usage = trendline.add(Spacing {
                 sent: 33_000,
+                sent_at: number * 33_000,
                 arrived: arrival(number) - arrival(number - 1),
                 arrived_at: arrival(number),
             });
@@ -229,6 +230,7 @@ mod tests {
             at += arrived;
             let usage = trendline.add(Spacing {
                 sent: 33_000,
+                sent_at: number * 33_000,
                 arrived,
                 arrived_at: at,
             });

@@ -165,6 +165,8 @@ impl RemoteRate {
             now: at,
             usage: self.trendline.usage(),
             throughput: self.throughput.rate(),
+            // An encoder follows what it is told, and does not go up by a layer.
+            peak: self.throughput.rate(),
             stretch: self.throughput.stretch(),
             delivered: self.delivered,
             round_trip: round_trip.as_micros() as i64,

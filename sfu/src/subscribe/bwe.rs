@@ -12,6 +12,7 @@
 
 mod history;
 mod probe;
+mod wake;
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -25,6 +26,7 @@ use crate::congestion::{
 use crate::rate_window::RateWindow;
 use history::{Fate, SentHistory};
 use probe::{Prober, Situation};
+use wake::Wake;
 
 /// The estimator of one subscriber; some two kilobytes, and what its history takes.
 #[derive(Debug)]
@@ -41,6 +43,7 @@ pub(crate) struct Estimator {
     rate: RateControl,
     loss: LossControl,
     prober: Prober,
+    wake: Wake,
     /// What leaves, in packets that will be reported about.
     sending: RateWindow,
     sending_rate: f64,
@@ -79,6 +82,7 @@ impl Estimator {
             rate: RateControl::new(START_RATE),
             loss: LossControl::new(),
             prober: Prober::new(),
+            wake: Wake::default(),
             sending: RateWindow::new(),
             sending_rate: 0.0,
             wanted: 0.0,
@@ -182,6 +186,7 @@ impl Estimator {
             now: at,
             usage: self.trendline.usage(),
             throughput: self.throughput.rate(),
+            peak: self.throughput.peak(),
             delivered: self.throughput.delivered(),
             stretch: self.throughput.stretch(),
             round_trip: round_trip.as_micros() as i64,
@@ -267,6 +272,7 @@ impl Estimator {
                 if is_probe {
                     // What a probe does to queue and loss is what it asks about.
                     self.prober.on_arrival(sent.probe, at, arrival, bytes);
+                    self.wake.begin(at);
                     return;
                 }
                 if before == Fate::Missing {
@@ -274,7 +280,8 @@ impl Estimator {
                 } else {
                     self.loss.on_packet(bytes, true);
                 }
-                if let Some(spacing) = self.groups.add(at, arrival) {
+                let spacing = self.groups.add(at, arrival);
+                if let Some(spacing) = spacing.and_then(|spacing| self.wake.pass(spacing)) {
                     self.trendline.add(spacing);
                 }
             }
@@ -329,9 +336,9 @@ impl ArrivalClock {
     }
 }
 
-/// What is believed at first: enough for one picture in the middle, little enough not to bury a slow path before
-/// the first report. libwebrtc begins with 300 kbit/s, because it raises an encoder and not a layer.
-const START_RATE: f64 = 800_000.0;
+/// What is believed at first, as by libwebrtc: enough for sound and the lowest layer. The first train, a quarter of a
+/// second later, tells whether more fits; a path that was believed to carry more would be buried by then.
+const START_RATE: f64 = 300_000.0;
 
 /// Receivers report every 250 ms at least while packets come.
 const SILENCE: i64 = 1_500_000;

@@ -13,7 +13,7 @@ use crate::publish::transport_feedback::TransportFeedbackRecorder;
 pub(super) struct Link {
     pub(super) estimator: Estimator,
     pub(super) now: Instant,
-    /// Bits per second.
+    /// Bits per second, headers of IP and UDP included.
     pub(super) rate: f64,
     /// The queue holds so much time at most.
     pub(super) queue: Duration,
@@ -100,7 +100,7 @@ impl Link {
         if begin - self.now > self.queue || self.packets.is_multiple_of(self.loses_one_of) {
             return;
         }
-        self.free_at = begin + Duration::from_secs_f64(bytes as f64 * 8.0 / self.rate);
+        self.free_at = begin + Duration::from_secs_f64((bytes + 28) as f64 * 8.0 / self.rate);
         let jitter = self.jitter * (self.packets * 7_919 % 100) / 100;
         let arrival = (self.free_at + self.delay + jitter).max(self.last_arrival);
         self.last_arrival = arrival;

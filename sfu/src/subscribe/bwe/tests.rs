@@ -163,7 +163,7 @@ fn without_padding_the_estimate_grows_as_long_as_nothing_speaks_against_it() {
     let mut link = Link::new(5e6);
     link.estimator.allow_probes(false);
     want(&mut link, 1_800);
-    link.run(15.0, |_| 150e3);
+    link.run(25.0, |_| 150e3);
     let estimate = link.estimate();
     assert!(estimate > 1.8e6, "{estimate}");
     assert_eq!(link.estimator.probes(), 0);
