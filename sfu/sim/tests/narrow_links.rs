@@ -51,14 +51,14 @@ fn a_narrow_link_shows_the_lowest_layer_soon_and_goes_on_without_a_freeze() {
         world.run_for(60 * SECOND);
         let shown = world.camera(bob, alice);
         let first = shown.first_after(Duration::ZERO).expect("a picture");
-        assert!(first < 3 * SECOND, "seed {seed}: the first after {first:?}");
-        let settled = shown.within(3 * SECOND..4 * SECOND);
+        assert!(first < SECOND / 2, "seed {seed}: the first after {first:?}");
+        let settled = shown.within(first..4 * SECOND);
         let layers: Vec<_> = settled.map(|frame| frame.encoding).collect();
         assert!(
             !layers.is_empty() && layers.iter().all(|layer| *layer == 0),
             "seed {seed}: {layers:?}"
         );
-        let freeze = shown.longest_freeze(3 * SECOND..60 * SECOND);
+        let freeze = shown.longest_freeze(first..60 * SECOND);
         assert!(freeze < 200 * MS, "seed {seed}: frozen for {freeze:?}");
         let best = seconds_on(&shown, 0, 0, 60);
         assert!(
@@ -86,6 +86,12 @@ fn a_link_that_drops_and_returns_empties_its_queue_and_shows_the_best_layer_agai
         world.set_downlink(bob, link(3_000_000));
         world.run_for(15 * SECOND);
         let shown = world.camera(bob, alice);
+        // A queue of 300 ms fills before anybody can know, and a keyframe takes a round trip to the publisher.
+        let freeze = shown.longest_freeze(15 * SECOND..30 * SECOND);
+        assert!(
+            freeze < SECOND,
+            "seed {seed}: frozen for {freeze:?} after the drop"
+        );
         assert_eq!(
             seconds_on(&shown, 2, 40, 45),
             5,
@@ -101,10 +107,14 @@ fn a_link_that_drops_and_returns_empties_its_queue_and_shows_the_best_layer_agai
 fn whatever_a_link_carries_the_best_layer_that_fits_is_shown_and_layers_do_not_flap() {
     // Bits per second, and the layer that fits with its sound and headers.
     for (rate, layer) in [
-        (320_000, 0),
+        (250_000, 0),
+        (300_000, 0),
         (400_000, 0),
+        (500_000, 0),
+        (800_000, 1),
         (1_000_000, 1),
         (1_400_000, 1),
+        (2_200_000, 2),
         (2_600_000, 2),
         (5_000_000, 2),
     ] {
@@ -121,6 +131,12 @@ fn whatever_a_link_carries_the_best_layer_that_fits_is_shown_and_layers_do_not_f
         assert!(
             switches <= 6,
             "seed {seed}, {rate} bit/s: {switches} changes of layers in a minute"
+        );
+        let first = shown.first_after(Duration::ZERO).expect("a picture");
+        let freeze = shown.longest_freeze(first..70 * SECOND);
+        assert!(
+            freeze < 200 * MS,
+            "seed {seed}, {rate} bit/s: frozen for {freeze:?}"
         );
         world.finish();
     }
