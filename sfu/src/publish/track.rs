@@ -167,6 +167,10 @@ impl Track {
                 news |= upstream.leave(now);
             }
         }
+        if news && self.layers.any_flows() {
+            // Perhaps only one is left now. If that has stopped too, no packet comes that would tell.
+            self.layers_at.get_or_insert(now + Layers::ROUND);
+        }
         news
     }
 

@@ -213,6 +213,36 @@ fn layers_of_a_slow_screen_share_are_not_taken_for_stopped() {
 }
 
 #[test]
+fn the_last_layer_that_is_watched_may_stop_as_the_others_are_paused() {
+    let mut now = Instant::now();
+    let mut sequence = 0;
+    let mut track = Track::new(TrackId::new(1), video("0", &["a", "b"]));
+    let only_the_larger = |encoding| encoding == 1;
+    loop {
+        run(
+            &mut track,
+            &mut now,
+            &mut sequence,
+            1,
+            &[(0, 360), (1, 720)],
+        );
+        track.observe_layers(now);
+        if track.review(now, only_the_larger) {
+            break;
+        }
+    }
+    assert_eq!(track.wanted()[..], [false, true]);
+
+    let stopped = now;
+    while track.best_encoding() == Some(1) && track.layers.is_flowing(1) {
+        now = track.next_deadline().expect("there is something to notice");
+        assert!(now < stopped + Duration::from_secs(3), "not noticed");
+        track.observe_layers(now);
+        track.review(now, only_the_larger);
+    }
+}
+
+#[test]
 fn a_payload_type_of_no_codec_is_refused() {
     let mut track = Track::new(TrackId::new(1), video("0", &[]));
     let (header, packet) = Sample {
