@@ -50,10 +50,11 @@ impl Passage {
         };
         let mut at = departure + self.link.delay + jitter;
         let held_back = happens(self.link.reorder.share, rng);
+        // One that is held back overtakes nobody.
+        at = self.last_arrival.map_or(at, |last| last.max(at));
         if held_back {
             at += self.link.reorder.by;
         } else {
-            at = self.last_arrival.map_or(at, |last| last.max(at));
             self.last_arrival = Some(at);
         }
         let copy_at = happens(self.link.duplicate, rng).then(|| at + COPY_AFTER);
