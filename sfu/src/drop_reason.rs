@@ -99,6 +99,8 @@ drop_reasons! {
     PipeFull => "pipe_full",
     /// The socket's send buffer is full.
     SocketFull => "socket_full",
+    /// The datagram is longer than the network interface takes.
+    MtuExceeded => "mtu_exceeded",
     /// The kernel refused the datagram.
     SendFailed => "send_failed",
 }

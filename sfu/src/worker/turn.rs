@@ -221,6 +221,7 @@ impl Worker {
             self.batch.clear();
             let counters = self.engine.counters_mut();
             counters.drop_many(DropReason::SocketFull, refused.full);
+            counters.drop_many(DropReason::MtuExceeded, refused.too_large);
             counters.drop_many(DropReason::SendFailed, refused.failed);
             if !more {
                 break;

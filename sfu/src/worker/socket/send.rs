@@ -54,7 +54,9 @@ pub struct SendTally {
 pub struct Refused {
     /// Because the socket's send buffer is full, together with all that came after them.
     pub full: u64,
-    /// Because of their destination, size or source address.
+    /// Because they are longer than the network interface takes.
+    pub too_large: u64,
+    /// Because of their destination or source address.
     pub failed: u64,
 }
 
@@ -156,7 +158,7 @@ impl Sender {
                     }
                     Refusal::Run | Refusal::Size | Refusal::Destination => {
                         tracing::trace!(%error, "datagram refused");
-                        refused.failed += unit.segments() as u64;
+                        refused.add(&error, unit.segments() as u64);
                         done += 1;
                     }
                 },
@@ -193,7 +195,7 @@ impl Sender {
                     refused.full += 1 + datagrams.count() as u64;
                     return Outlook::Full;
                 }
-                Err(_) => refused.failed += 1,
+                Err(error) => refused.add(&error, 1),
             }
         }
         Outlook::Open
@@ -207,6 +209,16 @@ impl Sender {
                  from now on every datagram is sent by itself, at several times the cost"
             );
             self.segmentation = Segmentation::None;
+        }
+    }
+}
+
+impl Refused {
+    /// Counts datagrams whose own fault it is.
+    fn add(&mut self, error: &io::Error, datagrams: u64) {
+        match Refusal::of(error) {
+            Refusal::Size => self.too_large += datagrams,
+            _ => self.failed += datagrams,
         }
     }
 }
