@@ -18,7 +18,6 @@ use crate::key::{PeerKey, SlotKey, TrackKey};
 use crate::parameters::{MAX_ENCODINGS, MediaKind};
 use crate::publish::layers::Choices;
 use crate::subscribe::allocator::{Allocator, Budget, Movement, Request};
-use crate::subscribe::share::Shown;
 
 /// Memory that is kept from one allocation to the next.
 #[derive(Debug, Default)]
@@ -157,26 +156,23 @@ impl Engine {
             let (Some(share), Some(track_key)) = (&mut slot.share, slot.track) else {
                 continue;
             };
-            let shown = share.take(now, choices, decision, movement);
-            let target = shown.map(|shown| shown.encoding);
+            let target = share.take(now, choices, decision, movement);
             if share.is_paused() {
                 paused.push(slot.mid);
             }
-            let is_news = target != slot.forwarder.target();
-            match shown {
-                Some(Shown { encoding, layers }) => {
-                    if is_news && is_buried && movement == Movement::Fall {
+            if target == slot.forwarder.target() {
+                continue;
+            }
+            match target {
+                Some(encoding) => {
+                    if is_buried && movement == Movement::Fall {
                         // What goes on of the old layer until the new one is there would only keep the queue full.
                         slot.forwarder.detach(target);
                     }
                     slot.forwarder.set_target(target);
-                    slot.forwarder.set_layers(layers);
-                    if is_news {
-                        woken.push((*slot_key, track_key, encoding));
-                    }
+                    woken.push((*slot_key, track_key, encoding));
                 }
-                None if is_news => slot.forwarder.detach(None),
-                None => {}
+                None => slot.forwarder.detach(None),
             }
         }
         peer.downlink

@@ -16,8 +16,6 @@ use sfu_rtp::Bitrate;
 
 use crate::demand::Demand;
 
-pub(crate) use crate::publish::layer_rates::EVERY_FRAME;
-
 pub(crate) use damping::Damping;
 
 use constrain::Ladder;
@@ -30,7 +28,7 @@ pub(crate) struct Rung {
     pub(crate) bitrate: Bitrate,
     /// Of the picture, in pixels; 0: not known.
     pub(crate) height: u16,
-    /// Frames per second, if some are left out; else [`EVERY_FRAME`].
+    /// Frames per second; 0: not known.
     pub(crate) frame_rate: u8,
 }
 
@@ -140,7 +138,7 @@ impl Allocation<'_> {
     }
 }
 
-/// Four encodings with four layers each.
+/// Four encodings with four temporal layers each.
 pub(crate) const MAX_RUNGS: usize = 16;
 
 #[cfg(test)]

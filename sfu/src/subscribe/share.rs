@@ -3,11 +3,9 @@
 
 use std::time::{Duration, Instant};
 
-use sfu_rtp::Layer;
-
 use super::allocator::{Damping, Decision, Held, MAX_RUNGS, Movement, Request, Rung};
 use crate::demand::Demand;
-use crate::publish::layers::{Choice, Choices, MAX_CHOICES};
+use crate::publish::layers::Choices;
 
 /// The share of one slot.
 #[derive(Debug)]
@@ -26,15 +24,7 @@ enum Given {
     Fresh,
     /// Nothing, for want of bandwidth.
     Nothing,
-    Shown(Shown),
-}
-
-/// What a slot is to show.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub(crate) struct Shown {
-    pub(crate) encoding: usize,
-    /// The highest layers of it.
-    pub(crate) layers: Layer,
+    Encoding(usize),
 }
 
 impl Share {
@@ -74,13 +64,15 @@ impl Share {
         let held = match self.given {
             Given::Fresh => Held::Fresh,
             Given::Nothing => Held::Nothing,
-            Given::Shown(shown) => position_of(shown, choices).map_or(Held::Fresh, Held::Rung),
+            Given::Encoding(encoding) => choices
+                .iter()
+                .position(|choice| choice.encoding == encoding)
+                .map_or(Held::Fresh, Held::Rung),
         };
-        const { assert!(MAX_CHOICES <= MAX_RUNGS) };
-        let rungs = choices.iter().map(|choice| Rung {
+        let rungs = choices.iter().take(MAX_RUNGS).map(|choice| Rung {
             bitrate: choice.bitrate,
             height: choice.height,
-            frame_rate: choice.frame_rate,
+            frame_rate: 0,
         });
         Request {
             demand: self.demand,
@@ -93,14 +85,14 @@ impl Share {
         }
     }
 
-    /// Notes what came of the request, which was made of these choices. Returns what to show.
+    /// Notes what came of the request, which was made of these choices. Returns the encoding to show.
     pub(crate) fn take(
         &mut self,
         now: Instant,
         choices: &Choices,
         decision: Decision,
         movement: Movement,
-    ) -> Option<Shown> {
+    ) -> Option<usize> {
         match movement {
             Movement::Rise => self.damping.on_rise(now),
             Movement::Fall => self.damping.on_fall(now),
@@ -111,33 +103,17 @@ impl Share {
             _ => None,
         };
         self.given = match decision {
-            Decision::Show(rung) | Decision::Overdrawn(rung) => {
-                choices.get(rung).map_or(Given::Fresh, |choice| {
-                    Given::Shown(Shown {
-                        encoding: choice.encoding,
-                        layers: choice.layers,
-                    })
-                })
-            }
+            Decision::Show(rung) | Decision::Overdrawn(rung) => choices
+                .get(rung)
+                .map_or(Given::Fresh, |choice| Given::Encoding(choice.encoding)),
             Decision::Paused => Given::Nothing,
             Decision::Hidden | Decision::Empty => Given::Fresh,
         };
         match self.given {
-            Given::Shown(shown) => Some(shown),
+            Given::Encoding(encoding) => Some(encoding),
             Given::Fresh | Given::Nothing => None,
         }
     }
-}
-
-/// Where among the choices is what was shown; if its layers are not there any more, what comes closest of the
-/// encoding.
-fn position_of(shown: Shown, choices: &Choices) -> Option<usize> {
-    let same = |choice: &Choice| (choice.encoding, choice.layers) == (shown.encoding, shown.layers);
-    choices.iter().position(same).or_else(|| {
-        choices
-            .iter()
-            .rposition(|choice| choice.encoding == shown.encoding)
-    })
 }
 
 /// What is paused is gone for seconds, and most shortages pass in one: estimates begin with a guess, and fall
