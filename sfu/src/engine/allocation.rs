@@ -167,9 +167,10 @@ impl Engine {
                 Some(encoding) => {
                     if is_buried && movement == Movement::Fall {
                         // What goes on of the old layer until the new one is there would only keep the queue full.
-                        slot.forwarder.detach(target);
+                        slot.forwarder.retreat(encoding);
+                    } else {
+                        slot.forwarder.set_target(target);
                     }
-                    slot.forwarder.set_target(target);
                     woken.push((*slot_key, track_key, encoding));
                 }
                 None => slot.forwarder.detach(None),

@@ -141,6 +141,14 @@ impl Forwarder {
         self.arriving = None;
     }
 
+    /// The slot is to show this smaller layer of the same track, and nothing larger goes on until then.
+    pub(crate) fn retreat(&mut self, target: usize) {
+        if self.current() != Some(target) {
+            self.detach(Some(target));
+        }
+        self.target = Some(target);
+    }
+
     /// The slot is to show another layer of the same track, once it has a switch point.
     pub(crate) fn set_target(&mut self, target: Option<usize>) {
         self.target = target;
