@@ -82,6 +82,7 @@ pub(super) fn check(
     pair.check_start(before)
         .map_err(|sentence| (before.1.at, sentence))?;
     for after in records {
+        let is_one_run = pair.is_one_run(*before.0, before.1, *after.0, after.1);
         if before.1.stamp.ssrc != after.1.stamp.ssrc {
             let same_track = before.1.stamp.label == after.1.stamp.label;
             // Nobody can tell how far the layer before went on with packets that were lost.
@@ -93,10 +94,10 @@ pub(super) fn check(
             let overtaken_by = same_track.then_some(newest.stamp.captured + unseen);
             pair.begin_run(overtaken_by, burst(all.range(after.0..=&last)));
             newest = after.1;
-        } else if !is_one_run(*before.0, before.1, *after.0, after.1) {
+        } else if !is_one_run {
             pair.begin_run(pair.overtaken_by, burst(all.range(after.0..=&last)));
         }
-        let found = pair.check(before, after);
+        let found = pair.check(before, after, is_one_run);
         found.map_err(|sentence| (after.1.at, sentence))?;
         if after.1.stamp.captured > newest.stamp.captured {
             newest = after.1;
@@ -170,7 +171,12 @@ impl Pair<'_> {
         Ok(())
     }
 
-    fn check(&self, before: (&u64, &Record), after: (&u64, &Record)) -> Result<(), String> {
+    fn check(
+        &self,
+        before: (&u64, &Record),
+        after: (&u64, &Record),
+        is_one_run: bool,
+    ) -> Result<(), String> {
         let ((&number, before), (&next, after)) = (before, after);
         self.check_marker(after)?;
         let missing = number + 1..next;
@@ -180,7 +186,7 @@ impl Pair<'_> {
         });
         let unexplained = (missing.end - missing.start) as usize - lost.count();
         let (apart, gap) = (next - number, missing.end - missing.start);
-        match is_one_run(number, before, next, after) {
+        match is_one_run {
             true => self.check_run(before, after, apart, unexplained),
             false => self.check_switch(before, after, gap, unexplained),
         }
@@ -220,16 +226,8 @@ impl Pair<'_> {
             return Err("a part of a frame was left out".to_owned());
         }
 
-        let rate = clock_rate(self.promise.kind);
-        let passed = ticks(to.captured, rate).wrapping_sub(ticks(from.captured, rate));
-        let shown = after.timestamp.wrapping_sub(before.timestamp);
-        let overtaken = self.overtaken_by.is_some_and(|by| from.captured <= by);
-        let right = if overtaken {
-            (passed.min(1)..=passed).contains(&shown)
-        } else {
-            passed == shown
-        };
-        if !right {
+        let (passed, shown) = self.apart_in_time(before, after);
+        if !self.is_in_time(before, after) {
             return Err(format!("timestamps went on by {shown} instead of {passed}"));
         }
         pictures::check_run(before, after, apart - 1)?;
@@ -237,6 +235,39 @@ impl Pair<'_> {
             return Err("the marker bit is not at the end of the picture".to_owned());
         }
         Ok(())
+    }
+
+    /// By how many ticks two packets were captured, and are stamped, one after the other.
+    fn apart_in_time(&self, before: &Record, after: &Record) -> (u32, u32) {
+        let rate = clock_rate(self.promise.kind);
+        let captured = |record: &Record| ticks(record.stamp.captured, rate);
+        let passed = captured(after).wrapping_sub(captured(before));
+        (passed, after.timestamp.wrapping_sub(before.timestamp))
+    }
+
+    /// Whether timestamps went on as time did, or less where frames were overtaken.
+    fn is_in_time(&self, before: &Record, after: &Record) -> bool {
+        let (passed, shown) = self.apart_in_time(before, after);
+        let captured = before.stamp.captured;
+        match self.overtaken_by.is_some_and(|by| captured <= by) {
+            true => (passed.min(1)..=passed).contains(&shown),
+            false => passed == shown,
+        }
+    }
+
+    /// Whether two packets that lie next to each other belong to one run: the receiver's numbers moved
+    /// on at least as far as the publisher's, or layers were left out. A stream with layers may also have been
+    /// interrupted up to a keyframe; then time and numbers went on as they did for the slot, and not as for the
+    /// publisher.
+    fn is_one_run(&self, number: u64, before: &Record, next: u64, after: &Record) -> bool {
+        let (from, to) = (&before.stamp, &after.stamp);
+        let goes_on = from.ssrc == to.ssrc && to.number > from.number;
+        if !goes_on || next - number >= u64::from(to.number - from.number) {
+            return goes_on;
+        }
+        let goes_on = self.is_in_time(before, after)
+            && pictures::check_run(before, after, next - number - 1).is_ok();
+        from.is_layered() && (goes_on || !to.is_keyframe())
     }
 
     /// The last known packet of a run and the first known one of the next.
@@ -341,23 +372,6 @@ fn burst<'a>(run: impl Iterator<Item = (&'a u64, &'a Record)> + Clone) -> Option
     let there = run.map(|record| record.stamp.captured);
     let there = there.filter(|captured| least + *captured <= began + BURST_EDGE);
     (!whole || is_late).then(|| there.max()).flatten()
-}
-
-/// Whether two packets that lie next to each other belong to one run: the receiver's numbers moved
-/// on at least as far as the publisher's, or layers were left out. A stream with layers may also have been
-/// interrupted up to a keyframe; then time and numbers went on as they did for the slot, and not as for the
-/// publisher.
-fn is_one_run(number: u64, before: &Record, next: u64, after: &Record) -> bool {
-    let (from, to) = (&before.stamp, &after.stamp);
-    let goes_on = from.ssrc == to.ssrc && to.number > from.number;
-    if !goes_on || next - number >= u64::from(to.number - from.number) {
-        return goes_on;
-    }
-    let rate = clock_rate(MediaKind::Video);
-    let passed = ticks(to.captured, rate).wrapping_sub(ticks(from.captured, rate));
-    let in_time = passed == after.timestamp.wrapping_sub(before.timestamp);
-    let goes_on = in_time && pictures::check_run(before, after, next - number - 1).is_ok();
-    from.is_layered() && (goes_on || !to.is_keyframe())
 }
 
 /// What the burst's last frames may take that had not arrived whole, and the pacer: nobody can tell that they
