@@ -29,7 +29,7 @@ fuzz_target!(|data: &[u8]| {
     }
     if let Some(vp8) = Vp8Descriptor::parse(payload) {
         let mut copy = payload.to_vec();
-        vp8.renumber(&mut copy, 0x7fff, 0xff);
+        vp8.numbers().overwrite(&mut copy, 0x7fff, 0xff);
         let renumbered = Vp8Descriptor::parse(&copy).expect("renumbering changes no length");
         assert_eq!(renumbered.len(), vp8.len());
     }

@@ -211,14 +211,7 @@ impl DependencyDescriptor {
         out: &mut [u8],
     ) -> Result<usize, DescriptorError> {
         let (_, flags, mut reader) = read_start(value)?;
-        let mut writer = BitWriter::new(out);
-        writer.copy(&mut BitReader::new(value), HEAD_BITS)?;
-        Flags {
-            active_targets: true,
-            ..flags
-        }
-        .write(&mut writer)?;
-
+        let mut writer = write_start(value, flags, out)?;
         let Layout {
             mask_start,
             mask_end,
@@ -265,13 +258,7 @@ pub fn write_with_active_targets(
         let descriptor = DependencyDescriptor::parse(value, None)?;
         return descriptor.write_with_active_targets(value, active_decode_targets, out);
     }
-    let mut writer = BitWriter::new(out);
-    writer.copy(&mut BitReader::new(value), HEAD_BITS)?;
-    Flags {
-        active_targets: true,
-        ..flags
-    }
-    .write(&mut writer)?;
+    let mut writer = write_start(value, flags, out)?;
     let count = u32::from(decode_target_count).min(u32::BITS);
     if flags.active_targets {
         reader.bits(count)?;
@@ -294,6 +281,22 @@ fn read_start(value: &[u8]) -> Result<(DescriptorHead, Flags, BitReader<'_>), De
         0
     };
     Ok((head, Flags::from_bits(bits), reader))
+}
+
+/// Copies the head of `value`, and writes its flags with the one that says that active decode targets follow.
+fn write_start<'a>(
+    value: &[u8],
+    flags: Flags,
+    out: &'a mut [u8],
+) -> Result<BitWriter<'a>, DescriptorError> {
+    let mut writer = BitWriter::new(out);
+    writer.copy(&mut BitReader::new(value), HEAD_BITS)?;
+    let flags = Flags {
+        active_targets: true,
+        ..flags
+    };
+    flags.write(&mut writer)?;
+    Ok(writer)
 }
 
 /// The five bits of the extended fields; all clear where there are none.

@@ -110,14 +110,6 @@ impl Vp8Descriptor {
             tl0_picture_index_at: self.tl0_picture_index_at,
         }
     }
-
-    /// Renumbers in place the payload that this descriptor was read from. What it does not carry is
-    /// not written; the picture id keeps its width and so the lowest bits of `picture_id`.
-    #[inline]
-    pub fn renumber(&self, payload: &mut [u8], picture_id: u16, tl0_picture_index: u8) {
-        self.numbers()
-            .overwrite(payload, picture_id, tl0_picture_index);
-    }
 }
 
 /// The size in a keyframe's header (RFC 6386 §9.1); `None` if cut short or not led by the start
@@ -324,7 +316,7 @@ mod tests {
         for (name, before, after) in cases {
             let descriptor = Vp8Descriptor::parse(before).expect(name);
             let mut payload = before.to_vec();
-            descriptor.renumber(&mut payload, 0x1234, 0x56);
+            descriptor.numbers().overwrite(&mut payload, 0x1234, 0x56);
             assert_eq!(payload, *after, "{name}");
 
             let again = Vp8Descriptor::parse(&payload).expect(name);
@@ -339,7 +331,9 @@ mod tests {
                 "{name}"
             );
             for len in 0..before.len() {
-                descriptor.renumber(&mut before.to_vec()[..len], 0x1234, 0x56);
+                descriptor
+                    .numbers()
+                    .overwrite(&mut before.to_vec()[..len], 0x1234, 0x56);
             }
         }
         assert_eq!(

@@ -128,14 +128,6 @@ impl Vp9Descriptor {
             tl0_picture_index_at: self.tl0_picture_index_at,
         }
     }
-
-    /// Renumbers in place the payload that this descriptor was read from. What it does not carry is
-    /// not written; the picture id keeps its width and so the lowest bits of `picture_id`.
-    #[inline]
-    pub fn renumber(&self, payload: &mut [u8], picture_id: u16, tl0_picture_index: u8) {
-        self.numbers()
-            .overwrite(payload, picture_id, tl0_picture_index);
-    }
 }
 
 /// The picture-id differences of flexible mode; the last one has its lowest bit clear.

@@ -206,10 +206,12 @@ fn renumbering_changes_the_numbers_and_nothing_else() {
     for (name, before, after) in cases {
         let mut payload = before.to_vec();
         let descriptor = Vp9Descriptor::parse(before).expect(name);
-        descriptor.renumber(&mut payload, 0x1234, 0x56);
+        descriptor.numbers().overwrite(&mut payload, 0x1234, 0x56);
         assert_eq!(payload, *after, "{name}");
         for len in 0..before.len() {
-            descriptor.renumber(&mut before.to_vec()[..len], 0x1234, 0x56);
+            descriptor
+                .numbers()
+                .overwrite(&mut before.to_vec()[..len], 0x1234, 0x56);
         }
     }
 }
