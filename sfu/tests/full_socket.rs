@@ -8,69 +8,38 @@
 
 #[path = "support/check.rs"]
 mod check;
+#[path = "support/network.rs"]
+mod network;
+#[path = "support/worker.rs"]
+mod worker;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
-use std::process::Command as Process;
-use std::sync::Arc;
+use std::net::{SocketAddr, UdpSocket};
 use std::time::Duration;
 
-use check::{connectivity_check, parameters};
+use check::connectivity_check;
+use network::{role, run_in_network};
 use sfu::drop_reason::DropReason;
-use sfu::engine::command::Command;
-use sfu::id::PeerId;
-use sfu::transport::dtls::Identity;
 use sfu::worker::socket::{BufferSizes, SocketOptions};
-use sfu::worker::{SpawnConfig, Workers, spawn_workers};
+use worker::{LOOPBACK, worker_with_peer};
 
 #[test]
 fn a_full_socket_costs_what_does_not_fit_and_stalls_nothing() {
-    if std::env::var_os(INSIDE).is_some() {
+    if role().is_some() {
         return answer_more_checks_than_can_be_sent();
     }
-    let namespace = || {
-        let mut unshare = Process::new("unshare");
-        unshare.args(["--user", "--map-root-user", "--net"]);
-        unshare
-    };
-    let probe = namespace().args(["sh", "-c", SLOW_LOOPBACK]).output();
-    if !probe.is_ok_and(|output| output.status.success()) {
-        eprintln!("not tried: this machine allows no network namespace with traffic control");
-        return;
-    }
-    let this = std::env::current_exe().expect("the test's own program");
-    let again = format!("{SLOW_LOOPBACK} && exec \"$0\" --nocapture");
-    let output = namespace()
-        .args(["sh", "-c", &again])
-        .arg(this)
-        .env(INSIDE, "1")
-        .output()
-        .expect("what worked a moment ago");
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let name = "a_full_socket_costs_what_does_not_fit_and_stalls_nothing";
+    run_in_network(name, SLOW_LOOPBACK);
 }
 
 fn answer_more_checks_than_can_be_sent() {
-    let Workers { mut handles, .. } = spawn_workers(&SpawnConfig {
-        workers: 1,
-        listen: vec![LOOPBACK],
-        first_port: 0,
-        socket: SocketOptions {
-            buffers: BufferSizes {
-                receive: 4 << 20,
-                send: 1,
-            },
-            ..SocketOptions::default()
+    let options = SocketOptions {
+        buffers: BufferSizes {
+            receive: 4 << 20,
+            send: 1,
         },
-        identity: Arc::new(Identity::generate().expect("randomness")),
-        seed: 1,
-    })
-    .expect("a worker");
-    let handle = handles.pop().expect("a worker");
-    let parameters = Box::new(parameters("ours"));
-    let peer = PeerId::new(1);
-    handle
-        .send(Command::AddPeer { peer, parameters })
-        .expect("room in the mailbox");
+        ..SocketOptions::default()
+    };
+    let handle = worker_with_peer(options, "ours");
     let server = SocketAddr::new(LOOPBACK, handle.port());
     let client = UdpSocket::bind((LOOPBACK, 0)).expect("a plain socket");
     client.set_read_timeout(Some(PATIENCE)).expect("a timeout");
@@ -100,11 +69,10 @@ fn answer_more_checks_than_can_be_sent() {
     );
 }
 
-const SLOW_LOOPBACK: &str =
-    "ip link set lo up && tc qdisc add dev lo root tbf rate 1mbit burst 2kb limit 4mb";
-
-const INSIDE: &str = "SWITCHYARD_TEST_IN_NAMESPACE";
-const LOOPBACK: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+const SLOW_LOOPBACK: &str = "
+    ip link set lo up
+    tc qdisc add dev lo root tbf rate 1mbit burst 2kb limit 4mb
+";
 
 /// Longer than what is queued takes.
 const PATIENCE: Duration = Duration::from_secs(2);

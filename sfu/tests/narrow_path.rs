@@ -6,50 +6,22 @@
 
 #[path = "support/check.rs"]
 mod check;
+#[path = "support/network.rs"]
+mod network;
+#[path = "support/worker.rs"]
+mod worker;
 
 use std::io::{BufRead, BufReader};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::{Command as Process, Stdio};
-use std::sync::Arc;
 use std::time::Duration;
 
-use check::{connectivity_check, parameters};
+use check::connectivity_check;
+use network::{ROLE, SERVER, role, run_in_network};
 use sfu::drop_reason::DropReason;
-use sfu::engine::command::Command;
-use sfu::id::PeerId;
 use sfu::send_batch::{Path, SendBatch};
-use sfu::transport::dtls::Identity;
 use sfu::worker::socket::{Offload, SendTally, Sender, SocketOptions, SocketSet};
-use sfu::worker::{SpawnConfig, Workers, spawn_workers};
-
-/// Runs the test of this name again as root of a network of its own, made by `setup`.
-fn run_in_network(test: &str, setup: &str) {
-    let namespace = |script: &str| {
-        let mut unshare = Process::new("unshare");
-        unshare.args(["--user", "--map-root-user", "--net", "sh", "-c"]);
-        unshare.arg(format!("set -e; {setup} {script}"));
-        unshare
-    };
-    let end = "kill $helpers 2>/dev/null || true; exit $status";
-    let probe = namespace(&format!("status=0; {end}")).output();
-    if !probe.is_ok_and(|output| output.status.success()) {
-        eprintln!("not tried: this machine allows no such network namespaces");
-        return;
-    }
-    let again = format!("status=0; \"$0\" --exact {test} --nocapture || status=$?; {end}");
-    let this = std::env::current_exe().expect("the test's own program");
-    let output = namespace(&again)
-        .arg(this)
-        .env(ROLE, SERVER)
-        .output()
-        .expect("what worked a moment ago");
-    let said = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-}
-
-fn role() -> Option<String> {
-    std::env::var(ROLE).ok()
-}
+use worker::{LOOPBACK, worker_with_peer};
 
 #[test]
 fn a_router_with_a_smaller_mtu_lets_packets_of_full_size_through() {
@@ -129,24 +101,9 @@ fn what_the_interface_does_not_take_is_dropped_under_its_own_reason_and_the_rest
 }
 
 fn answer_over_an_interface_that_is_too_narrow() {
-    let loopback = IpAddr::V4(Ipv4Addr::LOCALHOST);
-    let Workers { mut handles, .. } = spawn_workers(&SpawnConfig {
-        workers: 1,
-        listen: vec![loopback],
-        first_port: 0,
-        socket: SocketOptions::default(),
-        identity: Arc::new(Identity::generate().expect("randomness")),
-        seed: 1,
-    })
-    .expect("a worker");
-    let handle = handles.pop().expect("a worker");
-    let parameters = Box::new(parameters("ours"));
-    let peer = PeerId::new(1);
-    handle
-        .send(Command::AddPeer { peer, parameters })
-        .expect("room in the mailbox");
-    let server = SocketAddr::new(loopback, handle.port());
-    let client = UdpSocket::bind((loopback, 0)).expect("a plain socket");
+    let handle = worker_with_peer(SocketOptions::default(), "ours");
+    let server = SocketAddr::new(LOOPBACK, handle.port());
+    let client = UdpSocket::bind((LOOPBACK, 0)).expect("a plain socket");
     let wait = Duration::from_millis(100);
     client.set_read_timeout(Some(wait)).expect("a timeout");
     let check = connectivity_check("ours");
@@ -198,12 +155,9 @@ const ROUTER: &str = "
 
 /// Less than the answer to a connectivity check takes.
 const NARROW_LOOPBACK: &str = "
-    helpers=
     ip link set lo mtu 80 up
 ";
 
-const ROLE: &str = "SWITCHYARD_TEST_ROLE";
-const SERVER: &str = "server";
 const CLIENT: &str = "SWITCHYARD_TEST_CLIENT";
 const VIEWER: IpAddr = IpAddr::V4(Ipv4Addr::new(10, 9, 1, 1));
 const VIEWER_PORT: u16 = 9_000;
