@@ -83,17 +83,15 @@ impl Engine {
         let Some(route) = self.routes.get(key) else {
             return;
         };
+        if self.tracks.get(key).map(|track| track.kind()) == Some(MediaKind::Audio) {
+            return self.retarget_sound(key);
+        }
         let mut peers = std::mem::take(&mut self.workspace.peers);
         let shown_by = route.slots.iter().filter_map(|&slot| self.slots.get(slot));
         peers.extend(shown_by.map(|slot| slot.peer));
-        if self.tracks.get(key).map(|track| track.kind()) == Some(MediaKind::Audio) {
-            self.retarget_sound(key);
-        } else {
-            for &peer in &peers {
-                self.allocate(now, peer);
-            }
+        for peer in peers.drain(..) {
+            self.allocate(now, peer);
         }
-        peers.clear();
         self.workspace.peers = peers;
     }
 
