@@ -300,7 +300,7 @@ mod tests {
     use crate::id::TrackId;
     use crate::parameters::PublishedMedia;
     use crate::publish::samples::{Sample, audio, video, vp8};
-    use crate::publish::track::{Received, Track};
+    use crate::publish::track::Track;
 
     #[test]
     fn a_cache_holds_a_bounded_number_of_bytes_whatever_the_bitrate() {
@@ -318,23 +318,19 @@ mod tests {
             for sequence in 0..5_000 {
                 let mut payload = vp8(sequence, None);
                 payload.resize(size, 0);
-                let (header, packet) = Sample {
+                let sample = Sample {
                     ssrc: 1,
                     payload_type: track.codecs()[0].payload_type.get(),
+                    marker: false,
                     sequence,
                     timestamp: u32::from(sequence) * 3_000,
                     extensions: &[],
                     payload: &payload,
-                }
-                .build();
-                let received = Received {
-                    header,
-                    plaintext: &packet,
-                    retransmitted: false,
-                    extension_ids: &sfu_rtp::ExtensionMap::new(),
                 };
                 let now = start + Duration::from_millis(1) * u32::from(sequence);
-                track.accept(now, 0, &received).expect("a good packet");
+                sample
+                    .offer_to(&mut track, now, 0, &sfu_rtp::ExtensionMap::new())
+                    .expect("a good packet");
             }
             let held = track.memory_bytes();
             assert!(

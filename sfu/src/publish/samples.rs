@@ -1,5 +1,7 @@
 //! Packets and parameters for the tests of `publish` and `subscribe`.
 
+use std::time::Instant;
+
 use sfu_rtp::{
     ExtensionElement, ExtensionMap, HeaderWriter, Mid, PayloadType, Rid, RtpHeader, RtpTime, Ssrc,
 };
@@ -8,6 +10,7 @@ mod scalable;
 
 pub(crate) use scalable::{Mode, Scalable, ScalableFrame, layers};
 
+use super::track::{Arrival, Received, Refusal, Track};
 use crate::parameters::{
     Codec, CodecFormat, EncodingParameters, Feedback, IceCredentials, IceParameters, MediaKind,
     NegotiatedCodec, PeerParameters, PublishedMedia,
@@ -104,6 +107,7 @@ pub(crate) fn publisher(
 pub(crate) struct Sample<'a> {
     pub(crate) ssrc: u32,
     pub(crate) payload_type: u8,
+    pub(crate) marker: bool,
     pub(crate) sequence: u16,
     pub(crate) timestamp: u32,
     pub(crate) extensions: &'a [ExtensionElement<'a>],
@@ -114,7 +118,7 @@ impl Sample<'_> {
     pub(crate) fn build(&self) -> (RtpHeader, Vec<u8>) {
         let mut packet = vec![0; 256];
         let writer = HeaderWriter {
-            marker: false,
+            marker: self.marker,
             padding: false,
             payload_type: payload_type(self.payload_type),
             sequence: self.sequence,
@@ -128,6 +132,24 @@ impl Sample<'_> {
         packet.extend_from_slice(self.payload);
         let header = RtpHeader::parse(&packet).expect("what was just written");
         (header, packet)
+    }
+
+    /// Offers it to `track` as a packet that has come on `encoding`, with header extensions as `extension_ids` has them.
+    pub(crate) fn offer_to(
+        &self,
+        track: &mut Track,
+        now: Instant,
+        encoding: usize,
+        extension_ids: &ExtensionMap,
+    ) -> Result<Arrival, Refusal> {
+        let (header, packet) = self.build();
+        let received = Received {
+            header,
+            plaintext: &packet,
+            retransmitted: false,
+            extension_ids,
+        };
+        track.accept(now, encoding, &received)
     }
 }
 

@@ -34,6 +34,7 @@ impl Stream {
         let (header, packet) = Sample {
             ssrc: 1,
             payload_type: VP8,
+            marker: false,
             sequence: frame,
             timestamp: u32::from(frame) * 3_000,
             extensions: &[],

@@ -6,7 +6,7 @@ use super::*;
 use crate::drop_reason::DropReason;
 use crate::id::TrackId;
 use crate::publish::samples::{OPUS, RED, Sample, payload_type, redundant_audio};
-use crate::publish::track::{Arrival, Received, Refusal, Track};
+use crate::publish::track::{Arrival, Refusal, Track};
 
 /// A publisher's frames of 20 ms; the payload of each is its number and the number of its packet.
 struct Scene {
@@ -24,22 +24,16 @@ impl Scene {
 
     fn packet(&mut self, sequence: u16, kind: u8, payload: &[u8]) -> Result<Arrival, Refusal> {
         self.now += Duration::from_millis(20);
-        let (header, packet) = Sample {
+        let sample = Sample {
             ssrc: 7,
             payload_type: kind,
+            marker: false,
             sequence,
             timestamp: stamp(sequence),
             extensions: &[],
             payload,
-        }
-        .build();
-        let received = Received {
-            header,
-            plaintext: &packet,
-            retransmitted: false,
-            extension_ids: &ExtensionMap::new(),
         };
-        self.track.accept(self.now, 0, &received)
+        sample.offer_to(&mut self.track, self.now, 0, &ExtensionMap::new())
     }
 
     /// A packet with this frame and those so many numbers before it; the numbers that are there after it.

@@ -14,22 +14,16 @@ fn accept(
     (ssrc, sequence): (u32, u16),
     payload: &[u8],
 ) -> Result<Arrival, Refusal> {
-    let (header, packet) = Sample {
+    let sample = Sample {
         ssrc,
         payload_type: track.codecs()[0].payload_type.get(),
+        marker: false,
         sequence,
         timestamp: u32::from(sequence) * 3_000,
         extensions: &[],
         payload,
-    }
-    .build();
-    let received = Received {
-        header,
-        plaintext: &packet,
-        retransmitted: false,
-        extension_ids: &ExtensionMap::new(),
     };
-    track.accept(now, encoding, &received)
+    sample.offer_to(track, now, encoding, &ExtensionMap::new())
 }
 
 fn continuity(track: &Track, arrival: Arrival) -> u32 {
@@ -245,23 +239,17 @@ fn the_last_layer_that_is_watched_may_stop_as_the_others_are_paused() {
 #[test]
 fn a_payload_type_of_no_codec_is_refused() {
     let mut track = Track::new(TrackId::new(1), video("0", &[]));
-    let (header, packet) = Sample {
+    let sample = Sample {
         ssrc: 1,
         payload_type: VP8 + 10,
+        marker: false,
         sequence: 1,
         timestamp: 0,
         extensions: &[],
         payload: &vp8(1, None),
-    }
-    .build();
-    let received = Received {
-        header,
-        plaintext: &packet,
-        retransmitted: false,
-        extension_ids: &ExtensionMap::new(),
     };
     assert_eq!(
-        track.accept(Instant::now(), 0, &received),
+        sample.offer_to(&mut track, Instant::now(), 0, &ExtensionMap::new()),
         Err(Refusal::Drop(DropReason::UnknownPayloadType))
     );
 }
@@ -303,9 +291,10 @@ fn a_voice_is_reported_with_its_second_loud_packet_and_never_of_a_muted_track() 
         };
         let reported = (0..10).find(|&sequence| {
             let now = start + Duration::from_millis(20) * u32::from(sequence);
-            let (header, packet) = Sample {
+            let sample = Sample {
                 ssrc: 1,
                 payload_type: track.codecs()[0].payload_type.get(),
+                marker: false,
                 sequence,
                 timestamp: u32::from(sequence) * 960,
                 extensions: &[ExtensionElement {
@@ -313,15 +302,8 @@ fn a_voice_is_reported_with_its_second_loud_packet_and_never_of_a_muted_track() 
                     value: &level.to_bytes(),
                 }],
                 payload: &vp8(sequence, None),
-            }
-            .build();
-            let received = Received {
-                header,
-                plaintext: &packet,
-                retransmitted: false,
-                extension_ids: &ids,
             };
-            let taken = track.accept(now, 0, &received);
+            let taken = sample.offer_to(&mut track, now, 0, &ids);
             assert_eq!(taken.is_err(), muted, "case {number}");
             track.voice_report(now).is_some()
         });

@@ -36,6 +36,7 @@ fn identify(
     let (header, packet) = Sample {
         ssrc,
         payload_type,
+        marker: false,
         sequence: 1,
         timestamp: 1,
         extensions: &elements,

@@ -2,12 +2,12 @@ mod layers;
 
 use std::time::Duration;
 
-use sfu_rtp::{ExtensionMap, RtpHeader};
+use sfu_rtp::ExtensionMap;
 
 use super::*;
 use crate::id::TrackId;
 use crate::publish::samples::{Sample, VP8, video, vp8};
-use crate::publish::track::{Received, Track};
+use crate::publish::track::Track;
 
 /// A track with two layers, and a forwarder that is to show one of them.
 struct Scene {
@@ -55,25 +55,17 @@ impl Scene {
         marker: bool,
     ) -> Result<(Decision, Option<u16>), DropReason> {
         self.now += Duration::from_millis(33);
-        let (_, mut packet) = Sample {
+        let sample = Sample {
             ssrc: 10 + encoding as u32,
             payload_type: VP8,
+            marker,
             sequence,
             timestamp: frame * 3_000,
             extensions: &[],
             payload: &vp8(sequence, keyframe.then_some(360)),
-        }
-        .build();
-        packet[1] |= u8::from(marker) << 7;
-        let received = Received {
-            header: RtpHeader::parse(&packet).expect("a header"),
-            plaintext: &packet,
-            retransmitted: false,
-            extension_ids: &ExtensionMap::new(),
         };
-        let arrival = self
-            .track
-            .accept(self.now, encoding, &received)
+        let arrival = sample
+            .offer_to(&mut self.track, self.now, encoding, &ExtensionMap::new())
             .expect("the track takes it");
         self.offer(encoding, arrival.sequence)
     }

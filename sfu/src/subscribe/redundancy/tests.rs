@@ -5,7 +5,6 @@ use sfu_rtp::{ClockRate, ExtensionMap, RtpTime};
 use super::*;
 use crate::id::TrackId;
 use crate::publish::samples::{OPUS, Sample, audio, payload_type};
-use crate::publish::track::Received;
 
 #[test]
 fn redundancy_follows_what_reports_tell_of_loss() {
@@ -58,22 +57,18 @@ fn choose(packets: &[(u16, u32, usize)], begin: u64) -> Vec<(u16, usize)> {
     for (index, &(sequence, time, bytes)) in packets.iter().enumerate() {
         let now = now + Duration::from_millis(20) * index as u32;
         let payload = vec![0xf8; bytes];
-        let (header, packet) = Sample {
+        let sample = Sample {
             ssrc: 1,
             payload_type: OPUS,
+            marker: false,
             sequence,
             timestamp: time.wrapping_mul(960).wrapping_sub(1_000),
             extensions: &[],
             payload: &payload,
-        }
-        .build();
-        let received = Received {
-            header,
-            plaintext: &packet,
-            retransmitted: false,
-            extension_ids: &ExtensionMap::new(),
         };
-        let arrival = track.accept(now, 0, &received).expect("a good packet");
+        let arrival = sample
+            .offer_to(&mut track, now, 0, &ExtensionMap::new())
+            .expect("a good packet");
         let meta = *track.packet(0, arrival.sequence).expect("cached").meta;
         if u64::from(sequence) >= begin {
             forwarder

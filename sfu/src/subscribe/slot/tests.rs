@@ -1,12 +1,11 @@
 use std::time::Instant;
 
-use sfu_rtp::RtpHeader;
 use slotmap::SlotMap;
 
 use super::*;
 use crate::id::TrackId;
 use crate::publish::samples::{Sample, VP8, mid, video, vp8};
-use crate::publish::track::{Received, Track};
+use crate::publish::track::Track;
 use crate::subscribe::forwarder::Decision;
 
 /// A slot that shows a track of two layers.
@@ -46,23 +45,16 @@ impl Scene {
     fn switch_to(&mut self, encoding: usize) -> Sent {
         let now = Instant::now();
         self.slot.forwarder.set_target(Some(encoding));
-        let (_, mut packet) = Sample {
+        let sample = Sample {
             ssrc: 10 + encoding as u32,
             payload_type: VP8,
+            marker: true,
             sequence: 1,
             timestamp: 3_000,
             extensions: &[],
             payload: &vp8(1, Some(360)),
-        }
-        .build();
-        packet[1] |= 0x80;
-        let received = Received {
-            header: RtpHeader::parse(&packet).expect("a header"),
-            plaintext: &packet,
-            retransmitted: false,
-            extension_ids: &ExtensionMap::new(),
         };
-        let arrival = self.track.accept(now, encoding, &received);
+        let arrival = sample.offer_to(&mut self.track, now, encoding, &ExtensionMap::new());
         let sequence = arrival.expect("the track takes it").sequence;
         let cached = self.track.packet(encoding, sequence).expect("it is cached");
         let forwarder = &mut self.slot.forwarder;

@@ -15,7 +15,6 @@ use crate::parameters::Codec;
 use crate::publish::samples::{
     Mode, Sample, Scalable, ScalableFrame, VP8, layers, payload_type, video,
 };
-use crate::publish::track::Received;
 use crate::subscribe::rewrite::{self, Departure, Writing};
 
 /// A track with layers in one encoding, a forwarder, and what a receiver makes of what goes out.
@@ -76,24 +75,19 @@ impl Scene {
             .iter()
             .map(|value| ExtensionElement { id: 12, value })
             .collect();
-        let (_, mut packet) = Sample {
+        let sample = Sample {
             ssrc: 1,
             payload_type: VP8,
+            marker: frame.is_top && !starts,
             sequence: self.sequence,
             timestamp: frame.picture as u32 * 3_000,
             extensions: &elements,
             payload: &frame.payload(starts, !starts),
-        }
-        .build();
-        packet[1] |= u8::from(frame.is_top && !starts) << 7;
-        self.sequence += 1;
-        let received = Received {
-            header: RtpHeader::parse(&packet).expect("a header"),
-            plaintext: &packet,
-            retransmitted: false,
-            extension_ids: &self.extensions,
         };
-        let arrival = self.track.accept(self.now, 0, &received).expect("taken");
+        self.sequence += 1;
+        let arrival = sample
+            .offer_to(&mut self.track, self.now, 0, &self.extensions)
+            .expect("taken");
         let cached = self.track.packet(0, arrival.sequence).expect("cached");
         let decision = self.forwarder.decide(self.now, &self.track, 0, cached.meta);
         match decision {
