@@ -43,6 +43,7 @@ export class Tile {
     this.element.toggleAttribute('data-muted', muted);
     this.element.toggleAttribute('data-mirrored', mirrored);
     this.element.toggleAttribute('data-pinned', pinned);
+    this.element.toggleAttribute('data-paused', paused);
     this.#paused.hidden = !paused;
     this.#pin.hidden = pin === null;
     this.#pin.onclick = pin;
