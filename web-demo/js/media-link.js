@@ -2,10 +2,11 @@
  * The media connection: one RTCPeerConnection with what we publish and a pool of slots (recvonly transceivers) to
  * receive in. It makes the offers, one at a time, and knows nothing of rooms, names or the page.
  *
+ * @import {Codec} from './encodings.js'
  * @import {Answer, Source, WantedEncoding} from './protocol.js'
  */
 
-import { cameraEncodings, screenEncodings } from './encodings.js';
+import { cameraEncodings, preferring, screenEncodings } from './encodings.js';
 
 /** Slot pairs in the first offer: enough for most rooms, and cheap when empty. */
 const FIRST_SLOT_PAIRS = 4;
@@ -27,6 +28,7 @@ const SLOT_PAIRS_STEP = 2;
 /**
  * @typedef {object} MediaLinkOptions
  * @property {RTCIceServer[]} iceServers
+ * @property {Codec | null} codec Of the camera, where the browser has it; null for the browser's choice.
  * @property {number} maxSlots As the server's limits say.
  * @property {(sdp: string, tracks: {mid: string, source: Source, muted: boolean}[]) => Promise<Answer>} offer
  * @property {() => void} onChange The connection's state has changed, or a slot has appeared.
@@ -37,6 +39,8 @@ export class MediaLink {
   #connection;
   /** @type {MediaLinkOptions} */
   #options;
+  /** Of the camera; null for the browser's choice. @type {Codec | null} */
+  #codec;
   /** @type {Map<Source, Published>} */
   #published = new Map();
   /** @type {{audio: RTCRtpTransceiver[], video: RTCRtpTransceiver[]}} */
@@ -49,6 +53,7 @@ export class MediaLink {
   /** @param {MediaLinkOptions} options */
   constructor(options) {
     this.#options = options;
+    this.#codec = preferring(`video/${options.codec}`) === null ? null : options.codec;
     this.#connection = new RTCPeerConnection({ iceServers: options.iceServers, bundlePolicy: 'max-bundle' });
     this.#connection.onconnectionstatechange = () => {
       if (!this.#closed) options.onChange();
@@ -78,7 +83,7 @@ export class MediaLink {
     const { transceiver } = known;
     if (transceiver.sender.track === track && transceiver.direction === 'sendonly') return;
     await transceiver.sender.replaceTrack(track);
-    if (track !== null && source === 'camera') await setEncodings(transceiver.sender, cameraEncodings(track), known.wanted);
+    if (track !== null && source === 'camera') await setEncodings(transceiver.sender, this.#cameraEncodings(track), known.wanted);
     if (transceiver.direction !== 'sendonly') {
       transceiver.direction = 'sendonly';
       known.trackId = null;
@@ -96,7 +101,7 @@ export class MediaLink {
       if (published.trackId !== trackId) continue;
       published.wanted = wanted;
       const { sender } = published.transceiver;
-      const encodings = source === 'camera' ? cameraEncodings(sender.track) : screenEncodings();
+      const encodings = source === 'camera' ? this.#cameraEncodings(sender.track) : screenEncodings();
       await setEncodings(sender, encodings, wanted);
     }
   }
@@ -236,26 +241,21 @@ export class MediaLink {
     const kind = source === 'camera' || source === 'screen' ? 'video' : 'audio';
     /** @type {RTCRtpTransceiverInit} */
     const init = { direction: 'sendonly' };
-    if (source === 'camera') init.sendEncodings = cameraEncodings(track);
+    if (source === 'camera') init.sendEncodings = this.#cameraEncodings(track);
     if (source === 'screen') init.sendEncodings = screenEncodings();
     const transceiver = this.#connection.addTransceiver(track ?? kind, init);
-    if (source === 'microphone') preferRedundancy(transceiver);
+    // Redundancy sends each frame of speech once more with the next one (RFC 2198): what is lost on the way to the server is
+    // whole again for everybody. The server decides by itself who gets it twice.
+    const codec = source === 'microphone' ? 'audio/red' : source === 'camera' ? `video/${this.#codec}` : null;
+    const codecs = codec === null ? null : preferring(codec);
+    if (codecs !== null) transceiver.setCodecPreferences(codecs);
     return transceiver;
   }
-}
 
-/**
- * Sends each frame of speech once more with the next one (RFC 2198), where the browser can: what is lost on the way to
- * the server is whole again for everybody. The server decides by itself who gets it twice.
- *
- * @param {RTCRtpTransceiver} transceiver
- */
-function preferRedundancy(transceiver) {
-  const codecs = RTCRtpSender.getCapabilities?.('audio')?.codecs ?? [];
-  const isRedundant = (/** @type {{mimeType: string}} */ { mimeType }) => mimeType.toLowerCase() === 'audio/red';
-  if (!codecs.some(isRedundant)) return;
-  const others = codecs.filter((codec) => !isRedundant(codec));
-  transceiver.setCodecPreferences([...codecs.filter(isRedundant), ...others]);
+  /** @param {MediaStreamTrack | null} track */
+  #cameraEncodings(track) {
+    return cameraEncodings(track, this.#codec);
+  }
 }
 
 /**

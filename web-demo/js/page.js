@@ -2,7 +2,7 @@
  * Where the page begins: reads the link, and goes from joining to the room to the end and back.
  *
  * The link may hold `room` and `name`, which fill in the form; `join=1`, which joins at once; `camera` and
- * `microphone` (`device`, `synthetic` or `none`); and `token`.
+ * `microphone` (`device`, `synthetic` or `none`); `codec` (`vp8`, `vp9`, `h264` or `av1`); and `token`.
  *
  * @import {Choice, Input} from './local-media.js'
  * @import {Entry} from './join-view.js'
@@ -10,6 +10,7 @@
  */
 
 import { byId, setText } from './dom.js';
+import { CODECS } from './encodings.js';
 import { invitationTo } from './invitation.js';
 import { JoinView } from './join-view.js';
 import { INPUTS, LocalMedia } from './local-media.js';
@@ -72,6 +73,7 @@ function enter(chosen) {
     url: url.href,
     token: link.get('token'),
     local,
+    codec: CODECS.find((codec) => codec === link.get('codec')) ?? null,
     onChange: () => {
       view?.changed();
       if (entered.ending !== null && view !== null) {

@@ -2,6 +2,7 @@
  * The media of a session: begins a media connection when the server is there, brings what it sends in line with
  * LocalMedia and the shared screen, asks for slots, and begins anew when the path to the server is lost.
  *
+ * @import {Codec} from './encodings.js'
  * @import {Answer, ClientMessage, Joined, Source, WantedEncoding} from './protocol.js'
  * @import {LocalMedia} from './local-media.js'
  * @import {Roster} from './roster.js'
@@ -24,6 +25,7 @@ const MEDIA_TIMEOUT = 12_000;
 /**
  * @typedef {object} SessionMediaOptions
  * @property {LocalMedia} local
+ * @property {Codec | null} codec Of the camera, where the browser has it; null for the browser's choice.
  * @property {Roster} roster
  * @property {(message: ClientMessage) => Promise<any>} request
  * @property {(error: unknown) => void} onRefused
@@ -193,6 +195,7 @@ export class SessionMedia {
     this.#toldMuted.clear();
     const link = new MediaLink({
       iceServers: joined.iceServers,
+      codec: this.#options.codec,
       maxSlots: joined.limits.slots,
       offer: (sdp, tracks) => this.#offer(sdp, tracks),
       onChange: () => this.#linkChanged(link),

@@ -2,6 +2,7 @@
  * One stay in a room: joins, and comes back by itself when the server or the network was away. Who is there is kept
  * by Roster, what is sent and received by SessionMedia. It knows nothing of the page.
  *
+ * @import {Codec} from './encodings.js'
  * @import {ClientMessage, Joined, ServerMessage, ViewedTrack} from './protocol.js'
  * @import {Input, LocalMedia} from './local-media.js'
  * @import {RosterNews} from './roster.js'
@@ -43,6 +44,7 @@ const PASSING_ERRORS = new Set(['internal', 'overloaded', 'session-over']);
  * @property {string} name
  * @property {string | null} token
  * @property {LocalMedia} local
+ * @property {Codec | null} codec Of the camera, where the browser has it; null for the browser's choice.
  * @property {() => void} onChange
  * @property {(news: News) => void} onNews
  */
@@ -67,6 +69,7 @@ export class Session {
     this.#options = options;
     this.media = new SessionMedia({
       local: options.local,
+      codec: options.codec,
       roster: this.#roster,
       request: (message) => this.#signaling?.request(message) ?? Promise.reject(new ConnectionLost()),
       onRefused: (error) => this.#refused(error),

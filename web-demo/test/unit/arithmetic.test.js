@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { pauseAfter } from '../../js/backoff.js';
-import { layersFor } from '../../js/encodings.js';
+import { cameraEncodings, layersFor, svcFor } from '../../js/encodings.js';
 import { FigureReader, sentSentenceOf, sentenceOf } from '../../js/figures.js';
 import { WHOLE, bestLayout } from '../../js/layout.js';
 import { ageOf, drawMark, identityOf, readMark } from '../../js/mark.js';
@@ -56,6 +56,22 @@ test('a camera is sent in as many layers as its size carries, the largest always
     assert.deepEqual(layers.map((layer) => layer.scaleResolutionDownBy), scales, `${size}`);
     assert.deepEqual(layers.map((layer) => layer.active), active, `${size}`);
   }
+});
+
+test('what is sent as one encoding has as many layers in it', () => {
+  const table = [
+    { size: [1280, 720], mode: 'L3T3_KEY' },
+    { size: [640, 360], mode: 'L2T3_KEY' },
+    { size: [320, 240], mode: 'L1T3' },
+  ];
+  for (const { size, mode } of table) {
+    assert.equal(svcFor(size[0] ?? 0, size[1] ?? 0).scalabilityMode, mode, `${size}`);
+  }
+});
+
+test('only codecs that have layers in one encoding are sent so', () => {
+  const table = /** @type {const} */ ([[null, 3], ['vp8', 3], ['h264', 3], ['vp9', 1], ['av1', 1]]);
+  for (const [codec, count] of table) assert.equal(cameraEncodings(null, codec).length, count, `${codec}`);
 });
 
 test('pauses grow to eight seconds and are never the same for all', () => {
