@@ -1,6 +1,6 @@
 /**
  * A way to the server's TCP port that can be cut off, while UDP goes its own way, as when a proxy restarts; and that can
- * hide the server's UDP ports, as a firewall does.
+ * give the server's UDP ports as others: as ones at which nobody is, as behind a firewall, or at which a relay is.
  */
 import { connect, createServer } from 'node:net';
 import { once } from 'node:events';
@@ -14,6 +14,7 @@ import { once } from 'node:events';
  * @property {() => void} interrupt Ends every connection, and refuses new ones.
  * @property {() => void} restore
  * @property {boolean} hidesMedia Whether answers name ports at which nobody is.
+ * @property {Map<number, number>} mediaPorts UDP ports of the server, and what answers name in their place; as many digits.
  * @property {() => Promise<void>} close
  */
 
@@ -23,7 +24,7 @@ export async function interruptible(server) {
   /** @type {Set<Socket>} */
   const sockets = new Set();
   let open = true;
-  const way = /** @type {Way} */ ({ hidesMedia: false });
+  const way = /** @type {Way} */ ({ hidesMedia: false, mediaPorts: new Map() });
   const proxy = createServer((inner) => {
     if (!open) {
       inner.destroy();
@@ -32,7 +33,7 @@ export async function interruptible(server) {
     const outer = connect(Number(port), hostname);
     for (const [socket, other] of /** @type {const} */ ([[inner, outer], [outer, inner]])) {
       sockets.add(socket);
-      socket.on('data', (data) => other.write(socket === outer && way.hidesMedia ? hideMedia(data) : data));
+      socket.on('data', (data) => other.write(socket === outer ? renameMedia(data, way) : data));
       socket.on('error', () => other.destroy());
       socket.on('close', () => {
         sockets.delete(socket);
@@ -64,12 +65,16 @@ export async function interruptible(server) {
 }
 
 /**
- * Writes another port into every candidate. A WebSocket frame stays as long as it was, and servers do not mask them.
+ * Writes other ports into candidates. A WebSocket frame stays as long as it was, and servers do not mask them.
  *
  * @param {Buffer} data
+ * @param {Way} way
  */
-function hideMedia(data) {
+function renameMedia(data, { hidesMedia, mediaPorts }) {
+  if (!hidesMedia && mediaPorts.size === 0) return data;
+  const renamed = (/** @type {string} */ port) =>
+    hidesMedia ? '9'.padEnd(port.length, '0') : String(mediaPorts.get(Number(port)) ?? port);
   const text = data.toString('latin1');
-  const hidden = text.replace(/(candidate:\S+ \d+ udp \d+ \S+ )(\d+)/gi, (_, before, port) => before + '9'.padEnd(port.length, '0'));
-  return Buffer.from(hidden, 'latin1');
+  const changed = text.replace(/(candidate:\S+ \d+ udp \d+ \S+ )(\d+)/gi, (_, before, port) => before + renamed(port));
+  return Buffer.from(changed, 'latin1');
 }

@@ -5,32 +5,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { BROWSERS, startBrowser } from './browsers.js';
 import { join } from './people.js';
+import { joinAndWait } from './probe.js';
 import { startServer } from './server.js';
 
 const ROUNDS = Number(process.argv[2] ?? 7);
-
-/**
- * Clicks, and waits for a picture that is not one's own.
- *
- * @returns {Promise<{joined: number, connected: number, picture: number}>} Milliseconds since the click.
- */
-async function joinAndWait() {
-  const began = performance.now();
-  const since = () => Math.round(performance.now() - began);
-  const found = { joined: 0, connected: 0, picture: 0 };
-  document.getElementById('join-button')?.click();
-  for (;;) {
-    const { switchyard } = /** @type {any} */ (globalThis);
-    if (!found.joined && switchyard?.session.phase === 'live') found.joined = since();
-    if (!found.connected && switchyard?.session.media.linkState === 'connected') found.connected = since();
-    if (document.querySelector('#people .tile:not([data-self])[data-picture]')) {
-      found.picture = since();
-      return found;
-    }
-    if (since() > 30_000) throw new Error(`no picture after 30 s: ${JSON.stringify(found)}`);
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  }
-}
 
 /** @param {number[]} values */
 const median = (values) => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN;

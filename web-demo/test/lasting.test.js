@@ -4,7 +4,7 @@ import { after, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { screenshotFile } from './artifacts.js';
 import { BROWSERS, startBrowser } from './browsers.js';
-import { allSeeAndHear, join, judgeAudio, judgeVideo, sampleBoth } from './people.js';
+import { allSeeAndHear, framesSent, join, judgeAudio, judgeVideo, sampleBoth } from './people.js';
 import { startServer } from './server.js';
 
 /** @import {TestBrowser} from './browsers.js' */
@@ -60,7 +60,7 @@ test('a room of two lasts a minute without a freeze', async (context) => {
     const lost = video.lost - received.video.lost;
     assert.ok(lost <= MOST_LOST * packets, `${what}: ${lost} of ${packets} packets lost`);
     context.diagnostic(
-      `${what}: ${video.decoded - received.video.decoded} frames of ${laterSent.frames - sent.frames}, ` +
+      `${what}: ${video.decoded - received.video.decoded} frames of ${framesSent(sent, laterSent)}, ` +
         `${video.freezes - received.video.freezes} freezes (${laterSent.stalls - sent.stalls} stalls of the pages), ` +
         `${lost} of ${packets} packets lost, ${audio.packets - received.audio.packets} of sound, ${video.width}×${video.height}, sent heights ${laterSent.heights.join(', ')}`,
     );

@@ -167,7 +167,13 @@ export async function sampleBoth(viewer, publisher) {
     viewer.page.evaluate(sampleSent),
   ]);
   if (typeof sent === 'string' || typeof own === 'string') return [received, sent];
-  return [received, { ...sent, stalls: sent.stalls + own.stalls }];
+  if (sent.heights.length === 0) return [received, 'nothing is sent yet'];
+  return [received, { ...sent, stalls: sent.stalls + own.stalls, stalled: sent.stalled + own.stalled }];
+}
+
+/** How many frames were sent in the meantime, by the layer that has most. @param {SentSample} before @param {SentSample} after */
+export function framesSent(before, after) {
+  return Math.max(0, ...Object.entries(after.frames).map(([layer, frames]) => frames - (before.frames[layer] ?? 0)));
 }
 
 /** @param {ReceivedSample} sample */
@@ -182,7 +188,7 @@ function judgeConnection({ connection, srtpCipher }) {
 export function judgeVideo(before, after, sentBefore, sentAfter) {
   if (!before.video || !after.video) return 'no video arrives';
   const received = (after.video.decoded - before.video.decoded) / (after.at - before.at);
-  const sent = (sentAfter.frames - sentBefore.frames) / (sentAfter.at - sentBefore.at);
+  const sent = framesSent(sentBefore, sentAfter) / (sentAfter.at - sentBefore.at);
   const rates = `${(received * 1000).toFixed(1)} frames a second are decoded, ${(sent * 1000).toFixed(1)} are sent`;
   if (sent <= 0 || received < LEAST_FRAMES * sent) return `${rates}; ${JSON.stringify(after.video)}`;
   const freezes = after.video.freezes - before.video.freezes;

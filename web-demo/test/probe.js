@@ -9,6 +9,7 @@
  * @typedef {object} VideoSample
  * @property {number} decoded Frames.
  * @property {number} freezes
+ * @property {number} frozen All freezes together, in seconds.
  * @property {number} packets
  * @property {number} lost
  * @property {number} width
@@ -41,8 +42,9 @@
 /**
  * @typedef {object} SentSample
  * @property {number} at Milliseconds.
- * @property {number} frames Of the layer that has most.
- * @property {number} stalls How often the encoder stood still for longer than receivers forgive.
+ * @property {Record<string, number>} frames That were encoded, by layer: those that nobody watches stand still.
+ * @property {number} stalls How often the page or its encoder stood still for longer than receivers forgive.
+ * @property {number} stalled How long it stood still in all these stalls, in seconds.
  * @property {number[]} heights Of the layers, the largest first.
  * @property {number} audioPackets
  */
@@ -126,6 +128,7 @@ export async function sampleReceived(name) {
     video: video && {
       decoded: video.framesDecoded ?? 0,
       freezes: video.freezeCount ?? 0,
+      frozen: video.totalFreezesDuration ?? 0,
       packets: video.packetsReceived ?? 0,
       lost: video.packetsLost ?? 0,
       width: video.frameWidth ?? 0,
@@ -149,14 +152,14 @@ export async function sampleReceived(name) {
  * @returns {Promise<SentSample | string>}
  */
 export async function sampleSent() {
-  const scope = /** @type {{switchyard?: {session: Session}, sent?: {frames: number, stalls: number, moved: number}}} */ (
-    /** @type {unknown} */ (globalThis)
-  );
+  /** @typedef {{frames: number, moved: number, polled: number, stalls: number, stalled: number}} Watch */
+  const scope = /** @type {{switchyard?: {session: Session}, watch?: Watch}} */ (/** @type {unknown} */ (globalThis));
   const { switchyard } = scope;
   if (switchyard === undefined) return 'the page has not joined';
   const read = async () => {
-    let frames = 0;
     let audioPackets = 0;
+    /** @type {Record<string, number>} */
+    const frames = {};
     /** @type {number[]} */
     const heights = [];
     for (const { source, sender } of switchyard.session.media.sending) {
@@ -164,29 +167,58 @@ export async function sampleSent() {
         if (entry.type !== 'outbound-rtp') continue;
         if (source === 'microphone') audioPackets = entry.packetsSent ?? 0;
         if (source !== 'camera' || !entry.framesEncoded) continue;
-        frames = Math.max(frames, entry.framesEncoded);
+        frames[entry.id] = entry.framesEncoded;
         heights.push(entry.frameHeight ?? 0);
       }
     }
     return { frames, audioPackets, heights: heights.sort((a, b) => b - a) };
   };
-  if (scope.sent === undefined) {
+  if (scope.watch === undefined) {
     // A frame takes 33 ms; receivers call a gap of 150 ms more than usual a freeze.
     const longestGap = 150;
-    const sent = { frames: 0, stalls: 0, moved: performance.now() };
-    scope.sent = sent;
+    const began = performance.now();
+    const watch = { frames: 0, moved: began, polled: began, stalls: 0, stalled: 0 };
+    scope.watch = watch;
     const poll = async () => {
-      const { frames } = await read();
+      const frames = Object.values((await read()).frames).reduce((sum, of) => sum + of, 0);
       const now = performance.now();
-      if (frames > sent.frames) {
-        if (sent.frames > 0 && now - sent.moved > longestGap) sent.stalls++;
-        sent.moved = now;
+      const sends = watch.frames > 0;
+      // A page that sends nothing can only tell that it got no turn.
+      const gap = sends ? (frames > watch.frames ? now - watch.moved : 0) : now - watch.polled;
+      if (gap > longestGap) {
+        watch.stalls++;
+        watch.stalled += gap / 1_000;
       }
-      sent.frames = frames;
+      if (frames > watch.frames) watch.moved = now;
+      watch.frames = frames;
+      watch.polled = now;
       setTimeout(poll, 40);
     };
     await poll();
   }
   const now = await read();
-  return now.frames === 0 ? 'nothing is sent yet' : { ...now, at: performance.now(), stalls: scope.sent.stalls };
+  return { ...now, at: performance.now(), stalls: scope.watch.stalls, stalled: scope.watch.stalled };
+}
+
+/**
+ * Clicks on “Join the room”, and waits for a picture that is not one's own.
+ *
+ * @returns {Promise<{joined: number, connected: number, picture: number}>} Milliseconds since the click.
+ */
+export async function joinAndWait() {
+  const began = performance.now();
+  const since = () => Math.round(performance.now() - began);
+  const found = { joined: 0, connected: 0, picture: 0 };
+  document.getElementById('join-button')?.click();
+  for (;;) {
+    const { switchyard } = /** @type {any} */ (globalThis);
+    if (!found.joined && switchyard?.session.phase === 'live') found.joined = since();
+    if (!found.connected && switchyard?.session.media.linkState === 'connected') found.connected = since();
+    if (document.querySelector('#people .tile:not([data-self])[data-picture]')) {
+      found.picture = since();
+      return found;
+    }
+    if (since() > 30_000) throw new Error(`no picture after 30 s: ${JSON.stringify(found)}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 }

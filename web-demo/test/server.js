@@ -17,6 +17,7 @@ const PATIENCE = 20_000;
 /**
  * @typedef {object} TestServer
  * @property {string} url Of the page, without a slash at the end.
+ * @property {number[]} mediaPorts UDP.
  * @property {() => Promise<void>} stop Ends it as an operator does, and waits for it.
  * @property {() => Promise<void>} start Starts it again, on the same ports.
  */
@@ -29,7 +30,8 @@ export async function startServer(flags = []) {
   const port = await freeTcpPort();
   const url = `http://127.0.0.1:${port}`;
   const arguments_ = ['--listen', `127.0.0.1:${port}`, '--workers', String(WORKERS), ...flags];
-  arguments_.push('--udp-port', String(await freeUdpPorts(WORKERS)));
+  const mediaPorts = await freeUdpPorts(WORKERS);
+  arguments_.push('--udp-port', String(mediaPorts[0]));
   const log = createWriteStream(path.join(ARTIFACTS, `server-${port}.log`), { flags: 'a' });
   /** @type {import('node:child_process').ChildProcess | null} */
   let child = null;
@@ -60,7 +62,7 @@ export async function startServer(flags = []) {
   };
 
   await start();
-  return { url, start, stop };
+  return { url, mediaPorts, start, stop };
 }
 
 /** The server as `SERVER_BINARY` says, or as cargo last built it. */
@@ -88,12 +90,12 @@ async function freeTcpPort() {
 }
 
 /**
- * The first of so many UDP ports in a row that nobody uses.
+ * So many UDP ports in a row that nobody uses, of five digits each.
  *
  * @param {number} count
- * @returns {Promise<number>}
+ * @returns {Promise<number[]>}
  */
-async function freeUdpPorts(count) {
+export async function freeUdpPorts(count) {
   for (let attempt = 0; attempt < 100; attempt++) {
     const base = 20_000 + Math.floor(Math.random() * 20_000);
     const sockets = [];
@@ -104,7 +106,7 @@ async function freeUdpPorts(count) {
         socket.bind(base + n);
         await once(socket, 'listening');
       }
-      return base;
+      return Array.from({ length: count }, (_, n) => base + n);
     } catch {
       // One of them is taken; elsewhere, then.
     } finally {
