@@ -85,7 +85,6 @@ mod tests {
         let arrival = |number| Arrival {
             encoding: 0,
             sequence: SeqNo::new(number),
-            new_layer: false,
         };
         let mut burst = Burst::default();
         assert_eq!(burst.source(), None);

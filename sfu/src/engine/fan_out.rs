@@ -225,10 +225,15 @@ impl Engine {
     }
 
     /// What the first packet of a layer changes: the track has begun, or there is more to choose from.
+    #[inline]
     pub(super) fn note_arrival(&mut self, now: Instant, track_key: TrackKey, arrival: Arrival) {
-        if !arrival.new_layer {
-            return;
+        let track = self.tracks.get(track_key);
+        if track.is_some_and(|track| !track.is_flowing(arrival.encoding)) {
+            self.note_layer(now, track_key);
         }
+    }
+
+    fn note_layer(&mut self, now: Instant, track_key: TrackKey) {
         self.decide();
         let Some(track) = self.tracks.get_mut(track_key) else {
             return;

@@ -24,10 +24,10 @@ use super::runs::Runs;
 use super::{Engine, Slots, Timer};
 use crate::counters::{Counters, PacketKind};
 use crate::drop_reason::DropReason;
-use crate::key::PeerKey;
+use crate::key::{PeerKey, TrackKey};
 use crate::parameters::MediaKind;
 use crate::publish::Tracks;
-use crate::publish::track::{Arrival, Received, Refusal};
+use crate::publish::track::{Arrival, Received, Refusal, Track};
 use crate::send_batch::{MAX_DATAGRAM_BYTES, Path, SendBatch};
 use crate::subscribe::downlink::{Downlink, Pending};
 use crate::subscribe::rewrite::{self, Departure, Repeating, Writing};
@@ -118,21 +118,15 @@ impl Engine {
         };
         let accepted = track.accept(now, usize::from(stream.encoding), &received);
         self.held.cached_bytes += track.take_growth();
-        let recovered = track.take_recovered();
+        let has_recovered = track.has_recovered();
         self.schedule_track(track_key);
         match accepted {
             Ok(arrival) => {
                 self.note_arrival(now, track_key, arrival);
                 self.fan_out(now, track_key, arrival);
-                // After it, because a slot that begins with it takes nothing from before.
-                self.counters.audio_recovered += recovered.len() as u64;
-                for sequence in recovered {
-                    let earlier = Arrival {
-                        sequence,
-                        new_layer: false,
-                        ..arrival
-                    };
-                    self.fan_out(now, track_key, earlier);
+                if has_recovered {
+                    // After it, because a slot that begins with it takes nothing from before.
+                    self.fan_out_recovered(now, track_key, arrival);
                 }
                 Ok(())
             }
@@ -141,6 +135,19 @@ impl Engine {
                 Err(DropReason::PaddingOnly)
             }
             Err(Refusal::Drop(reason)) => Err(reason),
+        }
+    }
+
+    /// Hands on the frames that a packet has brought back. Rare, and apart: taking the list of them by value for
+    /// each packet would wait until the packet's copy has reached the cache's cold memory.
+    #[cold]
+    fn fan_out_recovered(&mut self, now: Instant, track_key: TrackKey, with: Arrival) {
+        let track = self.tracks.get_mut(track_key);
+        let recovered = track.map(Track::take_recovered).unwrap_or_default();
+        self.counters.audio_recovered += recovered.len() as u64;
+        for sequence in recovered {
+            let encoding = with.encoding;
+            self.fan_out(now, track_key, Arrival { encoding, sequence });
         }
     }
 

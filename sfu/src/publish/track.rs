@@ -38,12 +38,13 @@ pub(crate) struct Track {
 }
 
 /// A packet that a track has taken, by the names it has in the track.
+///
+/// Two words, and no more, which travel in registers. What is returned through memory in pieces and read back in
+/// others waits for all earlier stores, the packet's copy into the cache among them.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Arrival {
     pub(crate) encoding: usize,
     pub(crate) sequence: SeqNo,
-    /// Its encoding was not known to flow: there is a layer more to choose from.
-    pub(crate) new_layer: bool,
 }
 
 impl Track {
@@ -120,11 +121,22 @@ impl Track {
         std::mem::take(&mut self.growth)
     }
 
-    /// The numbers of frames that were lost and that the packet taken last has brought back, in order. They are
-    /// in the cache, of the same encoding.
+    /// Whether the packet taken last has brought back frames that were lost.
     #[inline]
+    pub(crate) fn has_recovered(&self) -> bool {
+        !self.recovered.is_empty()
+    }
+
+    /// The numbers of those frames, in order. They are in the cache, of the same encoding.
     pub(crate) fn take_recovered(&mut self) -> Recovered {
         std::mem::take(&mut self.recovered)
+    }
+
+    /// Whether an encoding was known to flow when the layers were looked at last. Of one that was not, a packet
+    /// means that there is a layer more to choose from.
+    #[inline]
+    pub(crate) fn is_flowing(&self, encoding: usize) -> bool {
+        self.layers.is_flowing(encoding)
     }
 
     /// The encoding that subscribers are to get: the one that shows most of those that flow.
@@ -318,11 +330,7 @@ impl Track {
         {
             self.voice.on_packet(now, level);
         }
-        Ok(Arrival {
-            encoding,
-            sequence,
-            new_layer: !self.layers.is_flowing(encoding),
-        })
+        Ok(Arrival { encoding, sequence })
     }
 
     /// Takes a packet that another worker has accepted already.
@@ -345,7 +353,6 @@ impl Track {
         Ok(Arrival {
             encoding,
             sequence: meta.sequence,
-            new_layer: !self.layers.is_flowing(encoding),
         })
     }
 

@@ -6,9 +6,14 @@ pub(crate) fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-/// How often to measure; few times when it is only tried whether this works.
+/// How often to measure: few times when it is only tried whether this works, else 40 times, or as often as
+/// `-- --rounds N` says, for a profiler to have something to see.
 pub(crate) fn rounds() -> usize {
-    if is_trial() { 2 } else { 40 }
+    let mut arguments = std::env::args();
+    let asked = arguments
+        .find(|argument| argument == "--rounds")
+        .and_then(|_| arguments.next()?.parse().ok());
+    if is_trial() { 2 } else { asked.unwrap_or(40) }
 }
 
 /// Whether it is only tried whether this works, as `cargo test` does.

@@ -40,7 +40,7 @@ fn what_is_accepted_is_cached_and_duplicates_are_refused() {
     let mut track = Track::new(TrackId::new(1), video("0", &[]));
     let payload = vp8(5, Some(480));
     let arrival = accept(&mut track, now, 0, (1, 100), &payload).expect("accepted");
-    assert!(arrival.new_layer);
+    assert!(!track.is_flowing(0));
     track.observe_layers(now);
     let cached = track.packet(0, arrival.sequence).expect("cached");
     assert_eq!(cached.payload(), payload);
@@ -48,8 +48,8 @@ fn what_is_accepted_is_cached_and_duplicates_are_refused() {
 
     let again = accept(&mut track, now, 0, (1, 100), &payload);
     assert_eq!(again, Err(Refusal::Drop(DropReason::Duplicate)));
-    let next = accept(&mut track, now, 0, (1, 101), &vp8(6, None)).expect("accepted");
-    assert!(!next.new_layer);
+    accept(&mut track, now, 0, (1, 101), &vp8(6, None)).expect("accepted");
+    assert!(track.is_flowing(0));
 }
 
 #[test]
@@ -129,7 +129,8 @@ fn run(
                 (ssrc, *sequence),
                 &vp8(1, Some(height)),
             );
-            if arrival.expect("accepted").new_layer {
+            arrival.expect("accepted");
+            if !track.is_flowing(encoding) {
                 track.observe_layers(*now);
             }
         }
@@ -262,8 +263,8 @@ fn a_track_that_begins_muted_is_shown_once_it_is_not() {
     let muted = accept(&mut track, now, 0, (1, 1), &vp8(1, Some(360)));
     assert_eq!(muted, Err(Refusal::Drop(DropReason::Muted)));
     track.set_muted(false);
-    let arrival = accept(&mut track, now, 0, (1, 2), &vp8(2, Some(360))).expect("accepted");
-    assert!(arrival.new_layer);
+    accept(&mut track, now, 0, (1, 2), &vp8(2, Some(360))).expect("accepted");
+    assert!(!track.is_flowing(0));
     assert!(track.observe_layers(now));
     assert_eq!(track.best_encoding(), Some(0));
 }
