@@ -47,6 +47,7 @@ use crate::id::{TrackId, WorkerId};
 use crate::key::{PeerKey, SlotKey, TrackKey};
 use crate::publish::Tracks;
 use crate::send_batch::{Path, SendBatch};
+use crate::subscribe::downlink::Pending;
 use crate::subscribe::slot::Slot;
 use crate::transport::dtls::Identity;
 use allocation::Workspace;
@@ -106,6 +107,8 @@ pub struct Engine {
     /// Peers with packets to write in this turn.
     touched: Vec<PeerKey>,
     runs: Runs,
+    /// Where the packets of a peer are queued that is written for at once; empty, kept for its memory.
+    queue: Vec<Pending>,
     /// Packets that arrived and that the slots have not decided about.
     burst: Burst,
     /// Peers that have closed their connection. They go when what they sent in this turn has gone out: it has its
@@ -151,6 +154,7 @@ impl Engine {
             handshakes: Handshakes::default(),
             touched: Vec::new(),
             runs: Runs::default(),
+            queue: Vec::new(),
             burst: Burst::default(),
             parting: Vec::new(),
             control: ControlQueue::default(),

@@ -113,6 +113,7 @@ impl Engine {
             burst,
             deadlines,
             runs,
+            queue,
             ..
         } = self;
         let (Some(track), Some(route)) = (tracks.get(track_key), routes.get(track_key)) else {
@@ -132,6 +133,10 @@ impl Engine {
             let Some(peer) = peers.get_mut(peer_key) else {
                 continue;
             };
+            let at_once = batch.is_some() && !peer.touched;
+            if at_once {
+                peer.downlink.swap_queue(queue);
+            }
             let (mut queued, mut awaited) = (false, None);
             for (index, (arrival, packet)) in arrivals.iter().zip(&packets).enumerate() {
                 let Some(packet) = packet else {
@@ -162,10 +167,8 @@ impl Engine {
             if let Some(wanted) = awaited.and_then(|encoding| is_awaited.get_mut(encoding)) {
                 *wanted = true;
             }
-            if !queued || peer.touched {
-                continue;
-            }
-            if let Some(batch) = &mut batch {
+            let mut is_done = !queued || peer.touched;
+            if !is_done && let Some(batch) = &mut batch {
                 let mut outlet = Outlet {
                     leaving,
                     slots,
@@ -174,9 +177,13 @@ impl Engine {
                     runs,
                     deadlines,
                 };
-                if outlet.write_for(peer_key, peer, batch) == Written::All {
-                    continue;
+                is_done = outlet.write_for(peer_key, peer, batch) == Written::All;
+            }
+            if is_done {
+                if at_once {
+                    peer.downlink.swap_queue(queue);
                 }
+                continue;
             }
             peer.touched = true;
             touched.push(peer_key);

@@ -249,6 +249,13 @@ impl Downlink {
         }
     }
 
+    /// Exchanges the memory in which packets are queued, while nothing is. Who is written for right after its slot
+    /// has decided needs none of its own: that of the subscriber before is in the processor's caches.
+    #[inline]
+    pub(crate) fn swap_queue(&mut self, queue: &mut Vec<Pending>) {
+        std::mem::swap(&mut self.pending, queue);
+    }
+
     /// Queues a packet to be written in this turn. `false`: there are too many.
     #[inline]
     pub(crate) fn queue(&mut self, pending: Pending) -> bool {
