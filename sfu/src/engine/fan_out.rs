@@ -335,7 +335,7 @@ pub(super) fn offer_packet(
         source: meta.sequence,
         numbers,
     };
-    slot.history.push(source.now, numbers.sequence, sent);
+    slot.remember(source.now, &sent);
     let mut pending = Pending::new(slot_key, sent, false, packet);
     if types.red.is_some() {
         let origin = (source.track, source.encoding);

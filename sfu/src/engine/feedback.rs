@@ -205,22 +205,23 @@ impl Engine {
             return;
         }
         let moment = slot.history.moment(now);
-        let Some(entry) = slot.history.get_mut(sequence) else {
+        let Some(entry) = slot.history.get_mut(sequence).copied() else {
             return;
         };
-        if !retransmit::may_resend(entry, moment, peer.round_trip.estimate()) {
+        if !retransmit::may_resend(&entry, moment, peer.round_trip.estimate()) {
             return;
         }
-        let sent = entry.packet;
-        if sent.is_left(slot.track, &slot.forwarder) {
+        if entry.packet.is_left(slot) {
             self.counters.drop(DropReason::BeforeSwitch);
             return;
         }
-        let cached = self
-            .tracks
-            .get(sent.track)
-            .and_then(|track| track.packet(usize::from(sent.encoding), sent.source));
-        let Some(packet) = cached else {
+        let cached = slot.track.and_then(|key| {
+            let track = self.tracks.get(key)?;
+            let sent = entry.packet.restore(sequence, (key, track))?;
+            let packet = track.packet(usize::from(sent.encoding), sent.source)?;
+            Some((sent, packet))
+        });
+        let Some((sent, packet)) = cached else {
             self.counters.drop(DropReason::NoLongerCached);
             return;
         };
@@ -228,8 +229,7 @@ impl Engine {
             self.counters.drop(DropReason::RetransmitBudget);
             return;
         }
-        entry.resends += 1;
-        entry.resent_at = moment;
+        slot.history.note_resend(sequence, moment);
         let pending = Pending::new(slot_key, sent, true, &packet);
         let queued = peer.downlink.queue(pending);
         if !queued {

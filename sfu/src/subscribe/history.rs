@@ -98,6 +98,14 @@ impl<T: Copy> History<T> {
             .filter(|entry| entry.sequence == sequence)
     }
 
+    /// The packet that was sent under this number is sent again.
+    pub(crate) fn note_resend(&mut self, sequence: u16, now: Moment) {
+        if let Some(entry) = self.get_mut(sequence) {
+            entry.resends += 1;
+            entry.resent_at = now;
+        }
+    }
+
     #[inline]
     fn index(&self, sequence: u16) -> usize {
         usize::from(sequence) & (self.entries.len() - 1)

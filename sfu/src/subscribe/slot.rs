@@ -1,17 +1,19 @@
 //! A slot: one recvonly transceiver of a client, a fixed outgoing stream for the life of its connection.
 
 use std::hint::black_box;
+use std::time::Instant;
 
 use arrayvec::ArrayVec;
 use sfu_rtp::{ExtensionKind, ExtensionMap, Mid, PayloadType, RtpTime, SeqNo, Ssrc};
 
 use super::forwarder::{Forwarder, Numbers};
 use super::history::History;
+use super::picture_ids::PictureIds;
 use super::sender_statistics::SenderStatistics;
 use super::share::Share;
 use crate::key::{PeerKey, TrackKey};
 use crate::parameters::{MediaKind, NegotiatedCodec, SlotMedia};
-use crate::publish::track::clock_rate_of;
+use crate::publish::track::{Track, clock_rate_of};
 use crate::transport::srtp::SendStream;
 
 /// One slot of one peer.
@@ -32,12 +34,14 @@ pub(crate) struct Slot {
     pub(crate) last_timestamp: RtpTime,
     /// The track it shows.
     pub(crate) track: Option<TrackKey>,
+    /// Counts the tracks that it was to show, and the times when there was none.
+    assignment: u16,
     /// For each codec of that track, the payload types that this slot has for it.
     payload_types: ArrayVec<Option<PayloadTypes>, MAX_TRACK_CODECS>,
     pub(crate) forwarder: Forwarder,
     /// Its share of the peer's bandwidth. `None` for sound, which is sent always.
     pub(crate) share: Option<Box<Share>>,
-    pub(crate) history: History<Sent>,
+    pub(crate) history: History<Kept>,
     pub(crate) statistics: SenderStatistics,
     /// The receiver has reported on this SSRC, so it knows the m-line without being told in every
     /// packet (RFC 9143 §14 wants the MID until then).
@@ -60,13 +64,29 @@ pub(crate) struct PayloadTypes {
     pub(crate) red: Option<PayloadType>,
 }
 
-/// What the history keeps of a packet: enough to write it again.
+/// A packet that goes out: what it is of, and under which numbers.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Sent {
     pub(crate) track: TrackKey,
     pub(crate) encoding: u8,
     pub(crate) source: SeqNo,
     pub(crate) numbers: Numbers,
+}
+
+/// What the history keeps of it, for as long as the slot shows the track: enough to write it again, in half as
+/// many bytes. A second of them is most of what a viewer takes of memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Kept {
+    timestamp: RtpTime,
+    active_targets: u32,
+    /// The lower bits of its number in the encoding, of whose last packets it is one.
+    source: u32,
+    assignment: u16,
+    picture_id: u16,
+    frame_number: u16,
+    tl0_picture_index: u8,
+    encoding: u8,
+    marker: bool,
 }
 
 impl Slot {
@@ -84,6 +104,7 @@ impl Slot {
             rtx_sequence: first.2,
             last_timestamp: first.1,
             track: None,
+            assignment: 0,
             payload_types: ArrayVec::new(),
             forwarder: Forwarder::new(first.0, first.1, clock_rate_of(media.kind)),
             share: (media.kind == MediaKind::Video).then(|| Box::new(Share::new())),
@@ -101,6 +122,13 @@ impl Slot {
         black_box(self.payload_types.len());
         black_box(self.history.is_empty());
         self.media.stream.prefetch();
+    }
+
+    /// Remembers a packet of the track that it shows, for when it is missed.
+    #[inline]
+    pub(crate) fn remember(&mut self, now: Instant, sent: &Sent) {
+        let kept = Kept::of(sent, self.assignment);
+        self.history.push(now, sent.numbers.sequence, kept);
     }
 
     /// Takes over codecs and extensions that were negotiated anew.
@@ -124,6 +152,7 @@ impl Slot {
             share.renew();
         }
         self.track = Some(track);
+        self.assignment = self.assignment.wrapping_add(1);
         self.payload_types = codecs
             .iter()
             .take(MAX_TRACK_CODECS)
@@ -136,6 +165,7 @@ impl Slot {
     /// Shows nothing.
     pub(crate) fn clear(&mut self) {
         self.track = None;
+        self.assignment = self.assignment.wrapping_add(1);
         self.payload_types.clear();
         self.forwarder.detach(None);
     }
@@ -182,15 +212,57 @@ impl Slot {
     }
 }
 
-impl Sent {
-    /// Whether the slot that shows `track` by `forwarder` has left what this is of. A decoder goes on from the
-    /// keyframe of what is shown now; and a layer is often left because the path is full of it, and its repairs
-    /// would keep it so.
-    pub(crate) fn is_left(&self, track: Option<TrackKey>, forwarder: &Forwarder) -> bool {
+impl Kept {
+    #[inline]
+    fn of(sent: &Sent, assignment: u16) -> Self {
+        let numbers = &sent.numbers;
+        Self {
+            timestamp: numbers.timestamp,
+            active_targets: numbers.active_targets,
+            source: sent.source.get() as u32,
+            assignment,
+            picture_id: numbers.pictures.picture_id,
+            frame_number: numbers.pictures.frame_number,
+            tl0_picture_index: numbers.pictures.tl0_picture_index,
+            encoding: sent.encoding,
+            marker: numbers.marker,
+        }
+    }
+
+    /// Whether `slot` has left what this is of. A decoder goes on from the keyframe of what is shown now; and a
+    /// layer is often left because the path is full of it, and its repairs would keep it so.
+    pub(crate) fn is_left(&self, slot: &Slot) -> bool {
         // Where nothing flows, what was last sent of the layer that is awaited may still lead to its keyframe.
-        let layer = forwarder.current().or(forwarder.target());
+        let layer = slot.forwarder.current().or(slot.forwarder.target());
         let other_layer = layer != Some(usize::from(self.encoding));
-        other_layer || track != Some(self.track)
+        other_layer || slot.assignment != self.assignment
+    }
+
+    /// The packet, which was sent under this number and is of `track`. `None`: nothing of it is cached any more.
+    pub(crate) fn restore(
+        &self,
+        sequence: u16,
+        (track_key, track): (TrackKey, &Track),
+    ) -> Option<Sent> {
+        let encoding = track.encodings().get(usize::from(self.encoding))?;
+        let highest = encoding.highest()?;
+        let ahead = self.source.wrapping_sub(highest.get() as u32) as i32;
+        Some(Sent {
+            track: track_key,
+            encoding: self.encoding,
+            source: highest.wrapping_add(ahead.into()),
+            numbers: Numbers {
+                sequence,
+                marker: self.marker,
+                timestamp: self.timestamp,
+                pictures: PictureIds {
+                    picture_id: self.picture_id,
+                    frame_number: self.frame_number,
+                    tl0_picture_index: self.tl0_picture_index,
+                },
+                active_targets: self.active_targets,
+            },
+        })
     }
 }
 

@@ -42,7 +42,7 @@ impl Scene {
     }
 
     /// Goes over to a layer with a keyframe of one packet. Returns what the history keeps of it.
-    fn switch_to(&mut self, encoding: usize) -> Sent {
+    fn switch_to(&mut self, encoding: usize) -> Kept {
         let now = Instant::now();
         self.slot.forwarder.set_target(Some(encoding));
         let sample = Sample {
@@ -66,17 +66,28 @@ impl Scene {
         let numbers = forwarder
             .number(now, &self.track, cached.meta)
             .expect("it goes out");
-        Sent {
+        let sent = Sent {
             track: self.track_key,
             encoding: encoding as u8,
             source: sequence,
             numbers,
-        }
+        };
+        self.slot.remember(now, &sent);
+        let entry = self.slot.history.get_mut(numbers.sequence);
+        let kept = entry.expect("it is remembered").packet;
+        let restored = kept.restore(numbers.sequence, (self.track_key, &self.track));
+        assert_eq!(restored, Some(sent));
+        kept
     }
 
-    fn is_left(&self, sent: &Sent) -> bool {
-        sent.is_left(self.slot.track, &self.slot.forwarder)
+    fn is_left(&self, kept: &Kept) -> bool {
+        kept.is_left(&self.slot)
     }
+}
+
+#[test]
+fn a_packet_is_remembered_in_half_a_line_of_cache() {
+    assert_eq!(size_of::<Option<super::super::history::Entry<Kept>>>(), 32);
 }
 
 #[test]
@@ -103,4 +114,10 @@ fn what_a_slot_has_left_is_not_repaired() {
     assert!(scene.is_left(&high), "it shows another track");
     scene.slot.clear();
     assert!(scene.is_left(&high), "it shows nothing");
+    let shown = video("0", &["q", "h"]);
+    scene.slot.assign(scene.track_key, &shown.codecs, Some(1));
+    assert!(
+        scene.is_left(&high),
+        "it shows the track again, from its next keyframe on"
+    );
 }
