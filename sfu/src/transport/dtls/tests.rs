@@ -139,6 +139,8 @@ struct Network {
     now: Instant,
     rng: StdRng,
     loss: f64,
+    /// The longest datagram that is carried, in bytes.
+    longest: usize,
     /// By arrival and a running number: whether it goes to the server, and what it is.
     under_way: BTreeMap<(Instant, u64), (bool, Bytes)>,
     sent: u64,
@@ -151,6 +153,7 @@ impl Network {
             now: Instant::now(),
             rng: StdRng::seed_from_u64(seed),
             loss,
+            longest: usize::MAX,
             under_way: BTreeMap::new(),
             sent: 0,
             server_error: None,
@@ -158,6 +161,9 @@ impl Network {
     }
 
     fn carry(&mut self, to_server: bool, datagram: Bytes) {
+        if datagram.len() > self.longest {
+            return;
+        }
         let copies = if self.loss > 0.0 && self.rng.random_bool(0.05) {
             2
         } else {

@@ -56,6 +56,26 @@ fn handshakes_complete_at_30_percent_loss() {
 }
 
 #[test]
+fn a_path_that_silently_drops_what_is_long_only_delays_a_handshake() {
+    // The MTU of the path, and how much later than over one of 1,500 bytes.
+    let cases = [(1_500, 0), (1_000, 0), (576, 1_400)];
+    for (mtu, expected) in cases {
+        let mut network = Network::new(0, 0.0);
+        network.longest = mtu - IPV4_AND_UDP_HEADERS;
+        let start = network.now;
+        let mut client = Client::new(network.now, &[SHA1_80, GCM]);
+        let mut server = Dtls::new(&identity(), vec![client.fingerprint()], network.now);
+        let keys = network.connect(&mut server, &mut client);
+        assert!(keys.is_some() && client.connected, "an MTU of {mtu}");
+        let late = network.now - start - Duration::from_millis(6 * 20);
+        assert_eq!(late, Duration::from_millis(expected), "an MTU of {mtu}");
+    }
+}
+
+/// RFC 791 §3.1 and RFC 768.
+const IPV4_AND_UDP_HEADERS: usize = 28;
+
+#[test]
 fn data_goes_both_ways() {
     let (mut network, mut server, mut client) = connected();
     client.send(network.now, b"ping");
