@@ -40,11 +40,12 @@ const OLDEST = 2_000;
  * @param {string} room
  * @param {string} name
  * @param {'synthetic' | 'device'} [source] What they show and say: `device` is the browser's fake camera.
+ * @param {Record<string, string>} [more] What else the link says.
  * @returns {Promise<Person>}
  */
-export async function join(browser, server, room, name, source = 'synthetic') {
+export async function join(browser, server, room, name, source = 'synthetic', more = {}) {
   const page = await browser.newPage();
-  const link = new URLSearchParams({ room, name, join: '1', camera: source, microphone: source });
+  const link = new URLSearchParams({ room, name, join: '1', camera: source, microphone: source, ...more });
   await page.goto(`${server.url}/?${link}`);
   await page.evaluate(installEyes);
   return { name, page, source };

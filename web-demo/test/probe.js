@@ -167,7 +167,9 @@ export async function sampleSent() {
         if (entry.type !== 'outbound-rtp') continue;
         if (source === 'microphone') audioPackets = entry.packetsSent ?? 0;
         if (source !== 'camera' || !entry.framesEncoded) continue;
-        frames[entry.id] = entry.framesEncoded;
+        // Chromium counts each spatial layer of a picture.
+        const [, layers] = /^L(\d)/.exec(entry.scalabilityMode ?? '') ?? [];
+        frames[entry.id] = entry.framesEncoded / Number(layers ?? 1);
         heights.push(entry.frameHeight ?? 0);
       }
     }
