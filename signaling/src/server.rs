@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sfu::control::{Sfu, StartError};
+use sfu::control::{Load, Sfu, StartError};
 use thiserror::Error;
 use tokio::net::TcpListener;
 
@@ -40,6 +40,9 @@ pub enum ServerError {
 
 /// How long the tasks may take to say goodbye: longer than a client may take to read it.
 const GOODBYE: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether workers are left. Those who were on the last one have lost it already.
+const LOOK_AT_WORKERS: Duration = Duration::from_secs(1);
 
 impl Server {
     /// Starts serving. Must be called inside a tokio runtime.
@@ -95,6 +98,14 @@ impl Server {
         self.metrics_address
     }
 
+    /// Waits until there is no worker that could serve anybody; for ever, if all is well.
+    pub async fn last_worker_failed(&self) {
+        let mut look = tokio::time::interval(LOOK_AT_WORKERS);
+        while !is_without_workers(&self.node.sfu.load()) {
+            look.tick().await;
+        }
+    }
+
     /// Stops: tells every client, waits until they have heard it or 5 s have passed, stops media.
     pub async fn stop(self) {
         self.node.stopping.send_replace(true);
@@ -116,6 +127,10 @@ impl Server {
     }
 }
 
+fn is_without_workers(load: &Load) -> bool {
+    load.failed_workers.len() == load.peers.len()
+}
+
 async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, ServerError> {
     TcpListener::bind(address)
         .await
@@ -124,4 +139,29 @@ async fn listen(key: &'static str, address: SocketAddr) -> Result<TcpListener, S
             address,
             source,
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sfu::id::WorkerId;
+
+    #[test]
+    fn a_server_goes_on_as_long_as_one_worker_does() {
+        let cases: &[(usize, &[usize], bool)] = &[
+            (1, &[], false),
+            (1, &[0], true),
+            (3, &[0, 2], false),
+            (3, &[0, 1, 2], true),
+        ];
+        for &(workers, failed, expected) in cases {
+            let load = Load {
+                rooms: 0,
+                participants: 0,
+                peers: vec![0; workers],
+                failed_workers: failed.iter().copied().filter_map(WorkerId::new).collect(),
+            };
+            assert_eq!(is_without_workers(&load), expected, "{load:?}");
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! `switchyard` without a subcommand: serves until it is told to stop.
+//! `switchyard` without a subcommand: serves until it is told to stop, or has lost its last worker.
 
 use std::io::Write;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -10,6 +10,9 @@ use crate::config::{Access, Config};
 use crate::server::Server;
 
 /// Serves until SIGINT or SIGTERM.
+///
+/// # Errors
+/// If it cannot start, or no worker is left: whoever started the process starts it again then.
 pub(super) async fn run(config: Config) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
@@ -24,13 +27,14 @@ pub(super) async fn run(config: Config) -> anyhow::Result<()> {
         "Switchyard is at http://{}/",
         reachable(server.address())
     );
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
+    let end = tokio::select! {
+        _ = terminate.recv() => Ok(()),
+        _ = interrupt.recv() => Ok(()),
+        () = server.last_worker_failed() => Err(anyhow::anyhow!("no worker is left; the log says why")),
+    };
     tracing::info!("stopping");
     server.stop().await;
-    Ok(())
+    end
 }
 
 /// Every client has a socket, and the usual limit is that of an interactive program.
