@@ -7,6 +7,7 @@ pub(crate) mod cache;
 pub(crate) mod encoding;
 pub(crate) mod frame;
 pub(crate) mod keyframe_requester;
+pub(crate) mod layer_rates;
 pub(crate) mod layers;
 pub(crate) mod nack_generator;
 pub(crate) mod packet;

@@ -8,6 +8,9 @@ const CAMERA: TrackSource = TrackSource::Camera;
 
 const CODECS: [Codec; 4] = [Codec::Vp8, Codec::Vp9, Codec::H264, Codec::Av1];
 
+/// Of the lowest spatial layer, in pixels.
+const HEIGHT: u16 = 90;
+
 /// Of up to four encodings.
 const RATES: [u32; 4] = [50_000, 200_000, 600_000, 1_600_000];
 
@@ -32,6 +35,53 @@ fn every_switch_among_all_pairs_of_encrypted_encodings_is_decodable_on_both_side
         let publisher = simulcast(codec, RIDS[0]).sealed();
         every_pair_of_encodings(&publisher, 3);
         every_pair_of_encodings(&publisher.temporal_layers(3), 3);
+    }
+}
+
+#[test]
+fn every_switch_among_all_pairs_of_spatial_layers_is_decodable_on_both_sides() {
+    for (name, publisher) in streams().filter(|(name, _)| name.contains("L3")) {
+        for (from, to) in pairs(3) {
+            let (mut world, alice, viewers) = broadcast(&publisher);
+            for layer in [from, to] {
+                let changed = view(&mut world, alice, &viewers, HEIGHT << layer);
+                for &viewer in &viewers {
+                    let name = format!("{name} from {from} to {to}, {viewer:?}");
+                    let shown = world.camera(viewer, alice);
+                    let layers = shown.spatial_layers(world.last(SECOND));
+                    let layers: Vec<_> = layers.into_keys().collect();
+                    assert_eq!(layers, [layer as u8], "{name}");
+                    let freeze = shown.longest_freeze(changed + SECOND / 2..world.now());
+                    assert!(freeze < 75 * MS, "{name}: frozen for {freeze:?}");
+                }
+            }
+            world.finish();
+        }
+    }
+}
+
+#[test]
+fn every_switch_among_all_pairs_of_temporal_layers_is_decodable_on_both_sides() {
+    for (name, publisher) in streams().filter(|(name, _)| name.contains("L1T3")) {
+        for (from, to) in pairs(3) {
+            let mut world = World::new(2);
+            let alice = world.join(publisher.clone());
+            let bob = world.join(Person::viewer());
+            for layer in [from, to] {
+                // A quarter of the pictures, a half, or all, and sound.
+                let rate = [90_000, 150_000, 3_000_000][layer];
+                world.set_downlink(bob, Link::delayed(10 * MS).limited(rate, 60_000));
+                world.run_for(20 * SECOND);
+                let pictures = world.camera(bob, alice).frames(world.last(4 * SECOND));
+                let expected = [30, 60, 120][layer];
+                let name = format!("{name} from {from} to {to}");
+                assert!(
+                    pictures.abs_diff(expected) <= 2,
+                    "{name}: {pictures} pictures"
+                );
+            }
+            world.finish();
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::key::{PeerKey, SlotKey, TrackKey};
 use crate::parameters::{MAX_ENCODINGS, MediaKind};
 use crate::publish::layers::Choices;
 use crate::subscribe::allocator::{Allocator, Budget, Movement, Request};
+use crate::subscribe::share::Shown;
 
 /// Memory that is kept from one allocation to the next.
 #[derive(Debug, Default)]
@@ -139,9 +140,9 @@ impl Engine {
         paused.clear();
         woken.clear();
         let flowing = showing.iter().filter_map(|(slot_key, choices)| {
-            let current = self.slots.get(*slot_key)?.forwarder.current()?;
-            let choice = choices.iter().find(|choice| choice.encoding == current)?;
-            Some(choice.bitrate)
+            let slot = self.slots.get(*slot_key)?;
+            let current = slot.forwarder.current()?;
+            Some(slot.share.as_ref()?.bitrate_of(current, choices))
         });
         let flowing = flowing.fold(budget.audio, Bitrate::saturating_add);
         let is_buried = budget
@@ -154,24 +155,27 @@ impl Engine {
             let (Some(share), Some(track_key)) = (&mut slot.share, slot.track) else {
                 continue;
             };
-            let target = share.take(now, choices, decision, movement);
+            let shown = share.take(now, choices, decision, movement);
+            let target = shown.map(|shown| shown.encoding);
             if share.is_paused() {
                 paused.push(slot.mid);
             }
-            if target == slot.forwarder.target() {
-                continue;
-            }
-            match target {
-                Some(encoding) => {
-                    if is_buried && movement == Movement::Fall {
+            let is_news = target != slot.forwarder.target();
+            match shown {
+                Some(Shown { encoding, layers }) => {
+                    if is_news && is_buried && movement == Movement::Fall {
                         // What goes on of the old layer until the new one is there would only keep the queue full.
                         slot.forwarder.retreat(encoding);
                     } else {
                         slot.forwarder.set_target(target);
                     }
-                    woken.push((*slot_key, track_key, encoding));
+                    slot.forwarder.set_layers(layers);
+                    if is_news {
+                        woken.push((*slot_key, track_key, encoding));
+                    }
                 }
-                None => slot.forwarder.detach(None),
+                None if is_news => slot.forwarder.detach(None),
+                None => {}
             }
         }
         peer.downlink

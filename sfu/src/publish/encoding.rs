@@ -9,6 +9,7 @@ use sfu_rtp::{Bitrate, ClockRate, DependencyStructure, SeqNo, SeqUnwrapper, Ssrc
 use super::cache::{Insert, PacketCache};
 use super::frame::{Frame, FrameNumbers, Relations};
 use super::keyframe_requester::KeyframeRequester;
+use super::layer_rates::{LayerRates, Portions};
 use super::nack_generator::NackGenerator;
 use super::packet::{CachedPacket, PacketMeta};
 use super::picture::Picture;
@@ -34,6 +35,7 @@ pub(crate) struct Encoding {
     frames: FrameNumbers,
     /// What its dependency descriptors mean; `None` before the first that tells.
     structure: Option<Box<Structure>>,
+    rates: LayerRates,
     packets: u64,
     /// Height of the last keyframe that told it, in pixels.
     height: Option<u16>,
@@ -71,6 +73,7 @@ impl Encoding {
             group: PictureGroup::default(),
             frames: FrameNumbers::default(),
             structure: None,
+            rates: LayerRates::default(),
             packets: 0,
             height: None,
             nack: NackGenerator::new(),
@@ -111,6 +114,17 @@ impl Encoding {
     #[inline]
     pub(crate) fn structure(&self) -> Option<&Structure> {
         self.structure.as_deref()
+    }
+
+    /// Looks what its layers take, and returns what can be forwarded of it.
+    pub(crate) fn portions(&mut self, now: Instant) -> Portions {
+        self.rates.observe(now);
+        let top = self.height.unwrap_or(0);
+        let structure = self.structure.as_deref();
+        self.rates.portions(|spatial, above| {
+            let told = structure.and_then(|known| known.dependencies.resolution(spatial));
+            told.map_or(top >> above, |size| size.height)
+        })
     }
 
     /// Reads what a packet says of its picture; see [`Picture::inspect`].
@@ -203,7 +217,11 @@ impl Encoding {
         }
         self.packets += 1;
         self.began.get_or_insert(meta.sequence);
-        self.learn_structure(&meta, packet);
+        if let Some(frame) = &meta.picture.frame {
+            self.learn_structure(frame, &meta, packet);
+            let structure = self.structure.as_deref().map(|known| &known.dependencies);
+            self.rates.on_packet(frame, structure, packet.len());
+        }
         if meta.picture.switch_point {
             self.keyframes.on_keyframe();
             self.group.on_switch_point(now, &meta);
@@ -214,12 +232,8 @@ impl Encoding {
 
     /// Takes in what a dependency descriptor says of the stream as a whole.
     #[inline]
-    fn learn_structure(&mut self, meta: &PacketMeta, packet: &[u8]) {
-        let Some(Frame {
-            relations: Relations::Described(described),
-            ..
-        }) = meta.picture.frame
-        else {
+    fn learn_structure(&mut self, frame: &Frame, meta: &PacketMeta, packet: &[u8]) {
+        let Relations::Described(described) = &frame.relations else {
             return;
         };
         if described.has_structure

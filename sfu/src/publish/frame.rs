@@ -155,6 +155,12 @@ impl Described {
     }
 }
 
+/// The highest pair of layers there can be.
+pub(crate) const ALL_LAYERS: Layer = Layer {
+    spatial: u8::MAX,
+    temporal: u8::MAX,
+};
+
 /// One for each spatial layer, of which there are eight at most. A stream with more is not taken apart.
 pub(crate) const MAX_CHAINS: usize = 8;
 

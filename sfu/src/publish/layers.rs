@@ -6,9 +6,10 @@
 use std::time::{Duration, Instant};
 
 use arrayvec::ArrayVec;
-use sfu_rtp::Bitrate;
+use sfu_rtp::{Bitrate, Layer};
 
 use super::encoding::Encoding;
+use super::layer_rates::{MAX_PORTIONS, Portions};
 use crate::parameters::MAX_ENCODINGS;
 
 /// Watches the encodings of one track.
@@ -18,7 +19,7 @@ pub(crate) struct Layers {
     best: Option<usize>,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct Observed {
     packets: u64,
     /// Rounds in a row in which others sent and this one did not.
@@ -31,20 +32,26 @@ struct Observed {
     /// Whether it was measured for long enough.
     is_known: bool,
     height: u16,
+    /// What can be forwarded of it.
+    portions: Portions,
 }
 
-/// An encoding that can be shown.
+/// An encoding that can be shown, or some layers of it.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Choice {
     pub(crate) encoding: usize,
+    /// The highest layers of it.
+    pub(crate) layers: Layer,
     /// What it takes, over a second or two.
     pub(crate) bitrate: Bitrate,
     /// Of its picture, in pixels; 0 if no keyframe has told.
     pub(crate) height: u16,
+    /// Frames per second; [`EVERY_FRAME`]: none are left out.
+    pub(crate) frame_rate: u8,
 }
 
-/// All encodings of a track that can be shown, in their order.
-pub(crate) type Choices = ArrayVec<Choice, MAX_ENCODINGS>;
+/// All that can be shown of a track, in the order of its encodings.
+pub(crate) type Choices = ArrayVec<Choice, MAX_CHOICES>;
 
 impl Layers {
     /// How often [`observe`](Self::observe) wants to be called while packets come.
@@ -68,16 +75,27 @@ impl Layers {
         self.observed.iter().any(|observed| observed.flowing)
     }
 
-    /// The encodings that flow, and those that `would_return`.
+    /// What can be shown of the encodings that flow, and of those that `would_return`: each of their spatial layers
+    /// with all its frames. Of the smallest picture also fewer frames: it is that or nothing. Of a larger one they
+    /// would never be shown, because a picture's size counts before its frames.
     pub(crate) fn choices(&self, would_return: impl Fn(usize) -> bool) -> Choices {
-        let known = self.observed.iter().enumerate();
-        known
-            .filter(|(index, seen)| seen.flowing || seen.packets > 0 && would_return(*index))
-            .map(|(encoding, seen)| Choice {
+        let portions = || {
+            let known = self.observed.iter().enumerate();
+            known
+                .filter(|(index, seen)| seen.flowing || seen.packets > 0 && would_return(*index))
+                .flat_map(|(index, seen)| seen.portions.iter().map(move |it| (index, seen, it)))
+        };
+        let smallest = portions().map(|(.., portion)| portion.height).min();
+        portions()
+            .filter(|(.., portion)| portion.is_every_frame() || Some(portion.height) == smallest)
+            .map(|(encoding, seen, portion)| Choice {
                 encoding,
-                bitrate: seen.bitrate,
-                height: seen.height,
+                layers: portion.layers,
+                bitrate: portion.of(seen.bitrate),
+                height: portion.height,
+                frame_rate: portion.frame_rate,
             })
+            .take(MAX_CHOICES)
             .collect()
     }
 
@@ -99,13 +117,14 @@ impl Layers {
             .any(|(encoding, seen)| encoding.packets() > seen.packets);
         for (encoding, seen) in encodings.iter_mut().zip(&mut self.observed) {
             let progress = encoding.packets() > seen.packets;
-            let before = (seen.flowing, seen.height);
+            let before = (seen.flowing, seen.height, seen.shape());
             seen.packets = encoding.packets();
             if progress {
                 seen.flowing = true;
                 seen.silent_rounds = 0;
                 seen.height = encoding.height().unwrap_or(0);
                 seen.measure(now, encoding.bitrate(now));
+                seen.portions = encoding.portions(now);
             } else if any_progress || others_are_paused {
                 seen.silent_rounds = seen.silent_rounds.saturating_add(1);
                 let patience = if any_progress {
@@ -118,7 +137,7 @@ impl Layers {
                     seen.since = None;
                 }
             }
-            changed |= before != (seen.flowing, seen.height);
+            changed |= before != (seen.flowing, seen.height, seen.shape());
         }
 
         let best = encodings
@@ -148,6 +167,12 @@ impl Layers {
 }
 
 impl Observed {
+    /// Which layers there are to choose from.
+    fn shape(&self) -> ArrayVec<(Layer, u16), MAX_PORTIONS> {
+        let portions = self.portions.iter();
+        portions.map(|it| (it.layers, it.height)).collect()
+    }
+
     /// Takes in the rate of the last second. At first that is what little has come, then mostly a keyframe; the
     /// size of the picture says better how much it will be, and of a layer that was known, what was known.
     fn measure(&mut self, now: Instant, measured: Bitrate) {
@@ -173,6 +198,9 @@ impl Observed {
 fn expected(height: u16) -> u64 {
     u64::from(height).pow(2) * 16 / 9 * 30 * 6 / 100
 }
+
+/// Four encodings of four layers each. Nobody sends more, and the allocator takes as many.
+pub(crate) const MAX_CHOICES: usize = 16;
 
 /// Three rounds: Chromium sends all layers of a frame together, so one that misses three rounds in which
 /// others sent has stopped, at any frame rate.

@@ -16,6 +16,8 @@ use sfu_rtp::Bitrate;
 
 use crate::demand::Demand;
 
+pub(crate) use crate::publish::layer_rates::EVERY_FRAME;
+
 pub(crate) use damping::Damping;
 
 use constrain::Ladder;
@@ -28,7 +30,7 @@ pub(crate) struct Rung {
     pub(crate) bitrate: Bitrate,
     /// Of the picture, in pixels; 0: not known.
     pub(crate) height: u16,
-    /// Frames per second; 0: not known.
+    /// Frames per second, if some are left out; else [`EVERY_FRAME`].
     pub(crate) frame_rate: u8,
 }
 
@@ -138,7 +140,7 @@ impl Allocation<'_> {
     }
 }
 
-/// Four encodings with four temporal layers each.
+/// Four encodings with four layers each.
 pub(crate) const MAX_RUNGS: usize = 16;
 
 #[cfg(test)]

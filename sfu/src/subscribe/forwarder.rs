@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use sfu_rtp::{ClockRate, Layer, RtpTime, SeqNo};
 
 use super::picture_ids::{PictureIdTranslator, PictureIds};
-use super::selector::{ALL_LAYERS, Selected, Selector};
+use super::selector::{Selected, Selector};
 use super::translator::Translator;
 use crate::drop_reason::DropReason;
 use crate::publish::encoding::Structure;
-use crate::publish::frame::Relations;
+use crate::publish::frame::{ALL_LAYERS, Relations};
 use crate::publish::packet::PacketMeta;
 use crate::publish::picture::Picture;
 use crate::publish::track::Track;
@@ -136,6 +136,9 @@ impl Forwarder {
 
     /// The slot shows another track, or none: nothing goes out until a switch point of `target`.
     pub(crate) fn detach(&mut self, target: Option<usize>) {
+        if target != self.target {
+            self.layers = ALL_LAYERS;
+        }
         self.target = target;
         self.current = None;
         self.arriving = None;
@@ -156,13 +159,6 @@ impl Forwarder {
 
     /// The slot is to show these layers of its target, once they can be switched to. What it shows before it
     /// goes over to another encoding stays as it is.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "what is shown of an encoding is for the allocator to say"
-        )
-    )]
     pub(crate) fn set_layers(&mut self, layers: Layer) {
         self.layers = layers;
         if self.target.is_none() || self.target != self.current() {

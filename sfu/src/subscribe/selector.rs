@@ -14,7 +14,7 @@ use sfu_rtp::{DependencyStructure, Layer};
 
 use crate::drop_reason::DropReason;
 use crate::publish::encoding::Structure;
-use crate::publish::frame::{Described, Frame, Layered, MAX_CHAINS, Relations};
+use crate::publish::frame::{ALL_LAYERS, Described, Frame, Layered, MAX_CHAINS, Relations};
 use frames::Frames;
 
 /// The choice of layers of one slot, and the frames that it made of it.
@@ -26,6 +26,10 @@ pub(crate) struct Selector {
     current: Layer,
     /// The same as a decode target, where there are such.
     decode_target: u8,
+    /// The frame from which on it gets them.
+    since: u64,
+    /// What it got before that; what comes late is of then.
+    before: Option<Before>,
     /// Frames before this one went out, because nothing was to be left out yet; `u64::MAX`: so will those that come,
     /// up to the beginning of a picture.
     whole_before: u64,
@@ -40,6 +44,14 @@ pub(crate) struct Selector {
     changed_at: Option<u64>,
 }
 
+/// What a slot got before it went over to other layers.
+#[derive(Clone, Copy, Debug)]
+struct Before {
+    current: Layer,
+    decode_target: u8,
+    since: u64,
+}
+
 /// What is particular of a packet that is forwarded.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(crate) struct Selected {
@@ -49,12 +61,6 @@ pub(crate) struct Selected {
     pub(crate) active_targets: u32,
 }
 
-/// All layers.
-pub(crate) const ALL_LAYERS: Layer = Layer {
-    spatial: u8::MAX,
-    temporal: u8::MAX,
-};
-
 impl Selector {
     /// One that has forwarded nothing and takes all layers.
     pub(crate) fn new() -> Self {
@@ -62,6 +68,8 @@ impl Selector {
             wanted: ALL_LAYERS,
             current: ALL_LAYERS,
             decode_target: 0,
+            since: 0,
+            before: None,
             whole_before: 0,
             frames: Frames::default(),
             picture: None,
@@ -156,14 +164,46 @@ impl Selector {
         }
     }
 
-    /// Whether a frame belongs to the layers that the slot gets now.
+    /// Whether a frame that comes late, nothing of which was seen before, belongs to the layers that the slot got then.
     fn is_selected(&self, frame: &Frame) -> Result<(), DropReason> {
-        match &frame.relations {
-            Relations::Unknown => Ok(()),
-            Relations::Described(_) if self.changed_at.is_none() => Ok(()),
-            Relations::Described(described) => self.is_present(described),
-            Relations::Layered(_) => self.is_layer_selected(frame.layer),
+        let Some(then) = self.in_force(frame.number) else {
+            return Err(DropReason::LayerNotWanted);
+        };
+        let is_part = match &frame.relations {
+            Relations::Unknown => true,
+            Relations::Described(_) if self.changed_at.is_none() => true,
+            Relations::Described(described) => {
+                described.indications.of(then.decode_target) != DecodeTargetIndication::NotPresent
+            }
+            Relations::Layered(_) => is_within(frame.layer, then.current),
+        };
+        match is_part {
+            true => Ok(()),
+            false => Err(DropReason::LayerNotWanted),
         }
+    }
+
+    /// The layers that the slot got when it was sent this frame; `None`: that is forgotten.
+    #[inline]
+    fn in_force(&self, number: u64) -> Option<Before> {
+        if number >= self.since {
+            return Some(Before {
+                current: self.current,
+                decode_target: self.decode_target,
+                since: self.since,
+            });
+        }
+        self.before.filter(|before| number >= before.since)
+    }
+
+    /// Other layers are in force from this frame on.
+    fn change(&mut self, since: u64, current: Layer, decode_target: u8) {
+        if since != self.since {
+            self.before = self.in_force(self.since);
+            self.since = since;
+        }
+        self.current = current;
+        self.decode_target = decode_target;
     }
 
     /// Whether a frame that is described belongs to the layers that the slot gets.
@@ -220,8 +260,7 @@ impl Selector {
     }
 
     fn go_over(&mut self, frame: &Frame, target: u8, dependencies: &DependencyStructure) {
-        self.decode_target = target;
-        self.current = choose_layer(dependencies, target);
+        self.change(frame.number, choose_layer(dependencies, target), target);
         self.changed_at = Some(frame.number);
         self.broken = None;
     }
@@ -275,8 +314,9 @@ impl Selector {
     /// A new frame of a stream that only numbers its layers.
     fn look_at_layered(&mut self, frame: &Frame, layered: &Layered, switch_point: bool) {
         let Layer { spatial, temporal } = frame.layer;
+        let mut current = self.current;
         if switch_point {
-            self.current = Layer {
+            current = Layer {
                 spatial: 0,
                 temporal: self.wanted.temporal,
             };
@@ -285,18 +325,27 @@ impl Selector {
             self.picture = Some(layered.picture);
             self.is_intra = layered.is_intra;
             // Lower layers never refer to higher ones.
-            self.current.spatial = self.current.spatial.min(self.wanted.spatial);
-            self.current.temporal = self.current.temporal.min(self.wanted.temporal);
+            current.spatial = current.spatial.min(self.wanted.spatial);
+            current.temporal = current.temporal.min(self.wanted.temporal);
         }
-        let next = self.current.spatial.saturating_add(1);
+        let next = current.spatial.saturating_add(1);
         if self.is_intra && spatial == next && spatial <= self.wanted.spatial {
-            self.current.spatial = spatial;
+            current.spatial = spatial;
         }
-        if layered.is_sync && temporal == self.current.temporal.saturating_add(1) {
-            self.current.temporal = temporal.min(self.wanted.temporal);
+        if layered.is_sync && temporal == current.temporal.saturating_add(1) {
+            current.temporal = temporal.min(self.wanted.temporal);
         }
-        if layered.opens_above && temporal <= self.current.temporal {
-            self.current.temporal = self.wanted.temporal;
+        if current != self.current {
+            // Its lower layers went out already, and are of the same picture.
+            self.change(frame.number - u64::from(spatial), current, 0);
+        }
+        if layered.opens_above
+            && temporal <= current.temporal
+            && current.temporal < self.wanted.temporal
+        {
+            // For the pictures that follow.
+            current.temporal = self.wanted.temporal;
+            self.change(frame.number - u64::from(spatial), current, 0);
         }
     }
 
@@ -304,8 +353,13 @@ impl Selector {
     #[inline]
     pub(crate) fn describe(&self, frame: &Frame, structure: Option<&Structure>) -> Selected {
         // A layer above may follow that the slot only begins with; its publisher marks the last of all.
-        let may_rise = self.is_intra && self.current.spatial < self.wanted.spatial;
-        let is_top = frame.layer.spatial == self.current.spatial && !may_rise;
+        let may_rise = match &frame.relations {
+            Relations::Layered(layered) => self.is_intra && self.picture == Some(layered.picture),
+            _ => false,
+        } && self.current.spatial < self.wanted.spatial;
+        let then = self.in_force(frame.number);
+        let is_top =
+            then.is_some_and(|then| frame.layer.spatial == then.current.spatial) && !may_rise;
         let mut selected = Selected {
             ends_picture: frame.ends && is_top && frame.number >= self.whole_before,
             active_targets: 0,

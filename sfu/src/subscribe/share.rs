@@ -3,9 +3,11 @@
 
 use std::time::{Duration, Instant};
 
+use sfu_rtp::{Bitrate, Layer};
+
 use super::allocator::{Damping, Decision, Held, MAX_RUNGS, Movement, Request, Rung};
 use crate::demand::Demand;
-use crate::publish::layers::Choices;
+use crate::publish::layers::{Choice, Choices, MAX_CHOICES};
 
 /// The share of one slot.
 #[derive(Debug)]
@@ -24,7 +26,15 @@ enum Given {
     Fresh,
     /// Nothing, for want of bandwidth.
     Nothing,
-    Encoding(usize),
+    Shown(Shown),
+}
+
+/// What a slot is to show.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Shown {
+    pub(crate) encoding: usize,
+    /// The highest layers of it.
+    pub(crate) layers: Layer,
 }
 
 impl Share {
@@ -59,20 +69,31 @@ impl Share {
         self.given == Given::Nothing
     }
 
+    /// What the encoding that flows takes: with the layers that the slot was given, or all of them if it was given
+    /// another encoding.
+    pub(crate) fn bitrate_of(&self, flowing: usize, choices: &Choices) -> Bitrate {
+        let shown = match self.given {
+            Given::Shown(shown) if shown.encoding == flowing => position_of(shown, choices),
+            _ => choices
+                .iter()
+                .rposition(|choice| choice.encoding == flowing),
+        };
+        let choice = shown.and_then(|at| choices.get(at));
+        choice.map_or(Bitrate::ZERO, |choice| choice.bitrate)
+    }
+
     /// What to ask the allocator for.
     pub(crate) fn request(&self, now: Instant, choices: &Choices) -> Request {
         let held = match self.given {
             Given::Fresh => Held::Fresh,
             Given::Nothing => Held::Nothing,
-            Given::Encoding(encoding) => choices
-                .iter()
-                .position(|choice| choice.encoding == encoding)
-                .map_or(Held::Fresh, Held::Rung),
+            Given::Shown(shown) => position_of(shown, choices).map_or(Held::Fresh, Held::Rung),
         };
-        let rungs = choices.iter().take(MAX_RUNGS).map(|choice| Rung {
+        const { assert!(MAX_CHOICES <= MAX_RUNGS) };
+        let rungs = choices.iter().map(|choice| Rung {
             bitrate: choice.bitrate,
             height: choice.height,
-            frame_rate: 0,
+            frame_rate: choice.frame_rate,
         });
         Request {
             demand: self.demand,
@@ -85,14 +106,14 @@ impl Share {
         }
     }
 
-    /// Notes what came of the request, which was made of these choices. Returns the encoding to show.
+    /// Notes what came of the request, which was made of these choices. Returns what to show.
     pub(crate) fn take(
         &mut self,
         now: Instant,
         choices: &Choices,
         decision: Decision,
         movement: Movement,
-    ) -> Option<usize> {
+    ) -> Option<Shown> {
         match movement {
             Movement::Rise => self.damping.on_rise(now),
             Movement::Fall => self.damping.on_fall(now),
@@ -103,17 +124,33 @@ impl Share {
             _ => None,
         };
         self.given = match decision {
-            Decision::Show(rung) | Decision::Overdrawn(rung) => choices
-                .get(rung)
-                .map_or(Given::Fresh, |choice| Given::Encoding(choice.encoding)),
+            Decision::Show(rung) | Decision::Overdrawn(rung) => {
+                choices.get(rung).map_or(Given::Fresh, |choice| {
+                    Given::Shown(Shown {
+                        encoding: choice.encoding,
+                        layers: choice.layers,
+                    })
+                })
+            }
             Decision::Paused => Given::Nothing,
             Decision::Hidden | Decision::Empty => Given::Fresh,
         };
         match self.given {
-            Given::Encoding(encoding) => Some(encoding),
+            Given::Shown(shown) => Some(shown),
             Given::Fresh | Given::Nothing => None,
         }
     }
+}
+
+/// Where among the choices is what was shown; if its layers are not there any more, what comes closest of the
+/// encoding.
+fn position_of(shown: Shown, choices: &Choices) -> Option<usize> {
+    let same = |choice: &Choice| (choice.encoding, choice.layers) == (shown.encoding, shown.layers);
+    choices.iter().position(same).or_else(|| {
+        choices
+            .iter()
+            .rposition(|choice| choice.encoding == shown.encoding)
+    })
 }
 
 /// What is paused is gone for seconds, and most shortages pass in one: estimates begin with a guess, and fall

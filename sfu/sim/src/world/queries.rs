@@ -153,6 +153,14 @@ impl World {
         there && active && !self.crowd.member(id).muted.contains(&source)
     }
 
+    /// How many temporal layers there are in what somebody publishes.
+    pub fn temporal_layers(&self, id: PersonId, source: TrackSource) -> u8 {
+        let mut sources = self.crowd.member(id).person.sources.iter();
+        let published = sources.find(|published| published.kind == source);
+        let layer = published.and_then(|published| published.layers.first());
+        layer.map_or(1, |layer| layer.encoder.scalability.temporal)
+    }
+
     /// Everything that somebody was told by the room.
     pub fn notifications(&self, id: PersonId) -> &[Notification] {
         &self.crowd.member(id).notifications

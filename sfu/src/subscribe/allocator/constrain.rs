@@ -5,7 +5,7 @@ use std::cmp::{Ordering, Reverse};
 use arrayvec::ArrayVec;
 use sfu_rtp::Bitrate;
 
-use super::{Decision, Held, MAX_RUNGS, Movement, Request, Rung};
+use super::{Decision, EVERY_FRAME, Held, MAX_RUNGS, Movement, Request, Rung};
 use crate::demand::Display;
 
 /// The rungs that a slot can climb, from cheap to dear. Each shows more than the one before.
@@ -28,6 +28,8 @@ pub(super) struct Step {
     pub(super) bitrate: Bitrate,
     /// What must be free before the slot gets it.
     pub(super) needs: Bitrate,
+    /// Whether none of the picture's frames are left out.
+    pub(super) is_smooth: bool,
 }
 
 /// What a rung shows. The picture's size counts first; where it is not known, the bitrate must tell.
@@ -75,6 +77,7 @@ impl Ladder {
                 } else {
                     bitrate
                 },
+                is_smooth: shown.frame_rate == EVERY_FRAME,
             });
         }
         ladder.open = match request.may_rise {
@@ -117,6 +120,14 @@ impl Ladder {
             .position(rung)
             .and_then(|position| self.steps.get(position));
         step.map_or(Bitrate::ZERO, |step| step.bitrate)
+    }
+
+    /// Whether a rung that is on the ladder shows every frame.
+    pub(super) fn is_smooth(&self, rung: usize) -> bool {
+        let step = self
+            .position(rung)
+            .and_then(|position| self.steps.get(position));
+        step.is_none_or(|step| step.is_smooth)
     }
 
     fn position(&self, rung: usize) -> Option<usize> {

@@ -1,7 +1,7 @@
 //! The third phase: who gets what.
 //!
-//! First everybody gets the lowest rung, the most important first. What is left raises the most
-//! important ones as far as it goes, then the next; those of one importance rise together, a rung at a
+//! First everybody gets the lowest rung, the most important first, and then every frame of that picture: fewer
+//! frames are for when there would else be nothing. What is left raises the most important ones as far as it goes, then the next; those of one importance rise together, a rung at a
 //! time, so that none of them is sharp at the expense of its equals.
 
 use sfu_rtp::Bitrate;
@@ -31,15 +31,21 @@ pub(super) fn divide(
             overdraw(slot, ladders, requests, decisions, &mut purse);
         }
     }
-    for group in order.groups() {
-        let mut risen = true;
-        while risen {
-            risen = false;
-            for slot in group.clone() {
-                risen |= is_shown(decisions, slot) && climb(slot, ladders, decisions, &mut purse);
+    let mut raise = |may_climb: fn(Decision, &Ladder) -> bool| {
+        for group in order.groups() {
+            let mut risen = true;
+            while risen {
+                risen = false;
+                for slot in group.clone() {
+                    let state = decisions.get(slot).zip(ladders.get(slot));
+                    risen |= state.is_some_and(|(&decision, ladder)| may_climb(decision, ladder))
+                        && climb(slot, ladders, decisions, &mut purse);
+                }
             }
         }
-    }
+    };
+    raise(|decision, ladder| matches!(decision, Decision::Show(rung) if !ladder.is_smooth(rung)));
+    raise(|decision, _| matches!(decision, Decision::Show(_)));
 }
 
 /// Gives a slot the lowest rung although there is not enough left, if it has something that it may not lose yet.
@@ -61,10 +67,6 @@ fn overdraw(
         *decision = Decision::Overdrawn(step.rung);
         purse.overdraw(step);
     }
-}
-
-fn is_shown(decisions: &[Decision], slot: usize) -> bool {
-    matches!(decisions.get(slot), Some(Decision::Show(_)))
 }
 
 /// Takes a slot one step up, if that can be paid. Each step is taken once, so climbing ends.

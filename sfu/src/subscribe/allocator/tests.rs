@@ -18,7 +18,7 @@ fn rungs(layers: &[(u64, u16)]) -> ArrayVec<Rung, MAX_RUNGS> {
         .map(|&(rate, height)| Rung {
             bitrate: kbps(rate),
             height,
-            frame_rate: 0,
+            frame_rate: EVERY_FRAME,
         })
         .collect()
 }
@@ -168,21 +168,96 @@ fn one_slot_gets_the_best_layer_that_fits_and_is_displayed() {
     }
 }
 
+/// A camera in SVC: three spatial layers, and fewer frames of the lowest.
+const SCALABLE: &[(u64, u16, u8)] = &[
+    (40, 180, 8),
+    (70, 180, 15),
+    (120, 180, EVERY_FRAME),
+    (350, 360, EVERY_FRAME),
+    (900, 720, EVERY_FRAME),
+];
+
+fn scalable(importance: Importance, display: Display) -> Request {
+    let mut request = request(importance, display, &[]);
+    let rungs = SCALABLE.iter().map(|&(rate, height, frame_rate)| Rung {
+        bitrate: kbps(rate),
+        height,
+        frame_rate,
+    });
+    request.rungs = rungs.collect();
+    request
+}
+
 #[test]
-fn half_the_frames_are_a_rung_of_their_own() {
-    let mut request = request(
-        Other,
-        Display::Unknown,
-        &[(100, 180), (150, 180), (400, 360)],
-    );
-    for (rung, frame_rate) in request.rungs.iter_mut().zip([15, 30, 30]) {
-        rung.frame_rate = frame_rate;
+fn fewer_frames_come_before_nothing_and_every_frame_for_all_before_larger_pictures_for_some() {
+    let requests = [
+        scalable(Other, Display::Height(180)),
+        scalable(Pinned, Display::Height(720)),
+        scalable(Other, Display::Height(180)),
+    ];
+    // (kbit/s, the rungs of the pinned one and of the others)
+    let cases = [
+        (39, None, None, None),
+        (79, Some(1), None, None),
+        (119, Some(1), Some(0), None),
+        (120, Some(0), Some(0), Some(0)),
+        (150, Some(1), Some(0), Some(0)),
+        (200, Some(2), Some(0), Some(0)),
+        (260, Some(2), Some(1), Some(1)),
+        (310, Some(2), Some(2), Some(1)),
+        (360, Some(2), Some(2), Some(2)),
+        (589, Some(2), Some(2), Some(2)),
+        (590, Some(3), Some(2), Some(2)),
+        (1_139, Some(3), Some(2), Some(2)),
+        (1_140, Some(4), Some(2), Some(2)),
+        (5_000, Some(4), Some(2), Some(2)),
+    ];
+    for (estimate, pinned, first, second) in cases {
+        let expected =
+            [first, pinned, second].map(|rung| rung.map_or(Decision::Paused, Decision::Show));
+        let decisions = allocate(Some(estimate), 0, &requests);
+        assert_eq!(decisions, expected, "{estimate} kbit/s");
     }
-    let cases = [(99, None), (100, Some(0)), (150, Some(1)), (400, Some(2))];
-    for (estimate, expected) in cases {
-        let decisions = allocate(Some(estimate), 0, std::slice::from_ref(&request));
-        let expected = expected.map_or(Decision::Paused, Decision::Show);
-        assert_eq!(decisions, [expected], "{estimate} kbit/s");
+}
+
+#[test]
+fn what_is_displayed_limits_spatial_layers_and_never_frames() {
+    for (display, expected) in [
+        (Display::Height(90), 2),
+        (Display::Height(198), 2),
+        (Display::Height(199), 3),
+        (Display::Height(720), 4),
+        (Display::Unknown, 4),
+    ] {
+        let decisions = allocate(None, 0, &[scalable(Other, display)]);
+        assert_eq!(decisions, [Decision::Show(expected)], "{display:?}");
+    }
+}
+
+#[test]
+fn a_slot_falls_to_fewer_frames_at_once_and_rises_from_them_with_a_margin() {
+    // (rung held, may rise, kbit/s, the rung that follows)
+    let cases = [
+        (2, false, 119, 1),
+        (2, false, 69, 0),
+        (4, false, 899, 3),
+        (0, true, 80, 0),
+        (0, true, 81, 1),
+        (1, true, 137, 1),
+        (1, true, 138, 2),
+        (1, false, 5_000, 1),
+        (2, true, 402, 2),
+        (2, true, 403, 3),
+    ];
+    for (held, may_rise, estimate, expected) in cases {
+        let request = Request {
+            held: Held::Rung(held),
+            may_rise,
+            ..scalable(Other, Display::Unknown)
+        };
+        let decisions = allocate(Some(estimate), 0, &[request]);
+        let name = format!("{held} held, {estimate} kbit/s");
+        assert_eq!(decisions, [Decision::Show(expected)], "{name}");
     }
 }
 
