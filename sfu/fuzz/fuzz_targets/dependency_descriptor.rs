@@ -5,8 +5,8 @@
 use libfuzzer_sys::fuzz_target;
 use sfu_rtp::dependency_descriptor::{self, DependencyDescriptor, DependencyStructure};
 
-fuzz_target!(|data: (&[u8], &[u8], u32, u16)| {
-    let (structure, value, mask, number) = data;
+fuzz_target!(|data: (&[u8], &[u8], u32, u16, u8)| {
+    let (structure, value, mask, number, shift) = data;
     let structure = DependencyStructure::parse(structure);
     let known = structure.as_ref().ok();
     let _ = DependencyDescriptor::parse(value, None);
@@ -17,7 +17,8 @@ fuzz_target!(|data: (&[u8], &[u8], u32, u16)| {
     let (Ok(parsed), Ok(len)) = (parsed, rewritten) else {
         return;
     };
-    dependency_descriptor::renumber(&mut out[..len], number);
+    dependency_descriptor::renumber(&mut out[..len], number, shift);
+    dependency_descriptor::renumber(&mut out[..len], number, 0_u8.wrapping_sub(shift));
     let again = DependencyDescriptor::parse(&out[..len], known).expect("it was read before");
     let mut head = parsed.head;
     head.frame_number = number;

@@ -231,14 +231,32 @@ impl DependencyDescriptor {
     pub const MAX_GROWTH: usize = 5;
 }
 
-/// Writes another frame number into the descriptor at the start of `value`. Frames refer to one another by
-/// how far apart they are, so that an offset common to all frames changes nothing else.
+/// Writes another frame number into the descriptor at the start of `value`, and adds `template_shift`, modulo 64, to
+/// the ids of its template and of those in its structure. Frames refer to one another by how far apart they are, and to
+/// templates by how far those are from the structure's first: offsets common to all frames change nothing else.
 #[inline]
-pub fn renumber(value: &mut [u8], frame_number: u16) {
-    if let Some([_, high, low]) = value.first_chunk_mut() {
-        [*high, *low] = frame_number.to_be_bytes();
+pub fn renumber(value: &mut [u8], frame_number: u16, template_shift: u8) {
+    let Some((head, rest)) = value.split_first_chunk_mut() else {
+        return;
+    };
+    let [start, high, low] = head;
+    *start = *start & !TEMPLATE_ID | start.wrapping_add(template_shift) & TEMPLATE_ID;
+    [*high, *low] = frame_number.to_be_bytes();
+    if let Some(flags) = rest.first_chunk_mut()
+        && flags[0] & STRUCTURE_FLAG != 0
+    {
+        let mask = u16::from(TEMPLATE_ID) << 5;
+        let before = u16::from_be_bytes(*flags);
+        let shifted = before.wrapping_add(u16::from(template_shift) << 5) & mask;
+        *flags = (before & !mask | shifted).to_be_bytes();
     }
 }
+
+/// In the first byte, behind two flags.
+const TEMPLATE_ID: u8 = 0x3f;
+
+/// In the fourth byte, whose last three bits are the first of the six of template_id_offset.
+const STRUCTURE_FLAG: u8 = 0x80;
 
 /// Writes the descriptor `value` to the start of `out` with another set of active decode targets, and returns
 /// its length: at most [`DependencyDescriptor::MAX_GROWTH`] bytes more. Unlike

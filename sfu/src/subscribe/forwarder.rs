@@ -402,6 +402,14 @@ impl Forwarder {
         }
     }
 
+    /// A packet goes out that says which templates there are.
+    #[cold]
+    fn learn_templates(&mut self, track: &Track) {
+        if let Some(structure) = structure_of(track, self.current) {
+            self.pictures.learn_templates(&structure.dependencies);
+        }
+    }
+
     /// The numbers of a packet that [`decide`](Self::decide) lets out, and that comes before it decides about
     /// another.
     ///
@@ -416,6 +424,12 @@ impl Forwarder {
         track: &Track,
         meta: &PacketMeta,
     ) -> Result<Numbers, DropReason> {
+        if let Some(frame) = &meta.picture.frame
+            && let Relations::Described(described) = &frame.relations
+            && described.has_structure
+        {
+            self.learn_templates(track);
+        }
         let pictures = self
             .pictures
             .translate(&meta.picture)

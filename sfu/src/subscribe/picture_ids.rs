@@ -2,12 +2,17 @@
 //! §4.2) and VP9 (RFC 9628 §4.2), and the frame numbers of dependency descriptors. A decoder that sees them jump
 //! takes it for loss and asks for a keyframe.
 //!
+//! The templates that descriptors name are numbered as well, and those of one source after those of the one before
+//! (AV1 RTP specification §A.8.1): a receiver that has lost the structure of a new source must not read its frames by
+//! the old one, which would tell it that they can be decoded.
+//!
 //! VP8 picture ids also close up over frames that are left out. VP9 and the descriptor refer to frames by their
 //! distance in these numbers, which therefore stays. Numbers keep the width that the source gave them: a
 //! descriptor's length cannot change in place.
 
-use sfu_rtp::SeqNo;
 use sfu_rtp::codec::PictureId;
+use sfu_rtp::dependency_descriptor::MAX_TEMPLATES;
+use sfu_rtp::{DependencyStructure, SeqNo};
 
 use super::numbering::Numbering;
 use crate::publish::picture::Picture;
@@ -18,6 +23,7 @@ pub(crate) struct PictureIdTranslator {
     picture: PictureCounter,
     tl0: Counter<8>,
     frame: Counter<16>,
+    templates: TemplateIds,
     /// Takes the place of `picture` from the first picture that is left out, until the next switch.
     closing: Option<Box<ClosingIds>>,
 }
@@ -29,6 +35,8 @@ pub(crate) struct PictureIds {
     pub(crate) picture_id: u16,
     /// Of a dependency descriptor.
     pub(crate) frame_number: u16,
+    /// What is added to the template ids of a dependency descriptor, modulo 64.
+    pub(crate) template_shift: u8,
     pub(crate) tl0_picture_index: u8,
 }
 
@@ -48,6 +56,7 @@ impl PictureIdTranslator {
         if let Some(frame) = &first.frame {
             self.frame.switch(frame.number as u16);
         }
+        self.templates.begins = true;
     }
 
     /// The slot's numbers for a packet of the source. `None`: the place of its picture is forgotten.
@@ -67,8 +76,14 @@ impl PictureIdTranslator {
         }
         if let Some(frame) = &source.frame {
             ids.frame_number = self.frame.translate(frame.number as u16);
+            ids.template_shift = self.templates.shift;
         }
         Some(ids)
+    }
+
+    /// The next packet of the source brings this structure.
+    pub(crate) fn learn_templates(&mut self, structure: &DependencyStructure) {
+        self.templates.learn(structure.template_ids());
     }
 
     /// No packet of this picture will be forwarded.
@@ -79,6 +94,30 @@ impl PictureIdTranslator {
         {
             self.closing.get_or_insert_default().skip(id, &self.picture);
         }
+    }
+}
+
+/// Template ids of six bits. Within a source its publisher sees to it that those of two structures are apart.
+#[derive(Debug, Default)]
+struct TemplateIds {
+    shift: u8,
+    /// The id after those of the last structure; `None` before the first.
+    next: Option<u8>,
+    /// A new source has begun, and has told no structure yet.
+    begins: bool,
+}
+
+impl TemplateIds {
+    /// A structure comes with the ids from the first on, so many.
+    fn learn(&mut self, (first, count): (u8, u8)) {
+        if let Some(next) = self.next
+            && self.begins
+        {
+            self.shift = next.wrapping_sub(first) % MAX_TEMPLATES as u8;
+        }
+        self.begins = false;
+        let behind = first.wrapping_add(self.shift).wrapping_add(count);
+        self.next = Some(behind % MAX_TEMPLATES as u8);
     }
 }
 
@@ -292,6 +331,25 @@ mod tests {
                 found.push((ids.picture_id, ids.tl0_picture_index));
             }
             assert_eq!(found, *expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn templates_of_each_source_are_numbered_behind_those_of_the_one_before() {
+        // Whether a source begins, the first id of its structure and how many there are, and what comes out.
+        let cases = [
+            (true, 5, 10, 5),
+            // The publisher numbers its own structures apart.
+            (false, 15, 10, 15),
+            (true, 5, 2, 25),
+            (true, 60, 38, 27),
+            (true, 0, 1, 1),
+        ];
+        let mut templates = TemplateIds::default();
+        for (begins, first, count, expected) in cases {
+            templates.begins = begins;
+            templates.learn((first, count));
+            assert_eq!((first + templates.shift) % 64, expected);
         }
     }
 }

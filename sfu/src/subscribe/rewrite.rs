@@ -189,7 +189,8 @@ fn write_descriptor<'a>(
         }
     };
     let rewritten = out.get_mut(..len)?;
-    dependency_descriptor::renumber(rewritten, numbers.pictures.frame_number);
+    let ids = &numbers.pictures;
+    dependency_descriptor::renumber(rewritten, ids.frame_number, ids.template_shift);
     Some(rewritten)
 }
 

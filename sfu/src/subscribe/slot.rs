@@ -84,6 +84,7 @@ pub(crate) struct Kept {
     assignment: u16,
     picture_id: u16,
     frame_number: u16,
+    template_shift: u8,
     tl0_picture_index: u8,
     encoding: u8,
     marker: bool,
@@ -223,6 +224,7 @@ impl Kept {
             assignment,
             picture_id: numbers.pictures.picture_id,
             frame_number: numbers.pictures.frame_number,
+            template_shift: numbers.pictures.template_shift,
             tl0_picture_index: numbers.pictures.tl0_picture_index,
             encoding: sent.encoding,
             marker: numbers.marker,
@@ -258,6 +260,7 @@ impl Kept {
                 pictures: PictureIds {
                     picture_id: self.picture_id,
                     frame_number: self.frame_number,
+                    template_shift: self.template_shift,
                     tl0_picture_index: self.tl0_picture_index,
                 },
                 active_targets: self.active_targets,

@@ -95,6 +95,11 @@ impl DependencyStructure {
         self.resolutions().get(usize::from(spatial_layer)).copied()
     }
 
+    /// The first template's id, 0 to 63, and how many there are, 1 to 64. Ids wrap at 64.
+    pub const fn template_ids(&self) -> (u8, u8) {
+        (self.template_id_offset, self.template_count)
+    }
+
     /// The template that a descriptor names. Ids wrap at 64 and begin anywhere, so that those of
     /// two structures that follow one another can be told apart.
     pub(super) fn template(&self, id: u8) -> Result<&Template, DescriptorError> {

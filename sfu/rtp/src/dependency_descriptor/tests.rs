@@ -375,12 +375,46 @@ fn any_packet_survives_writing_reading_and_rewriting() {
             let len = super::write_with_active_targets(value, count, mask, &mut out).expect("room");
             assert!(len <= value.len() + DependencyDescriptor::MAX_GROWTH);
             let frame_number = random.random();
-            super::renumber(&mut out, frame_number);
+            super::renumber(&mut out, frame_number, 0);
             let head = DescriptorHead {
                 frame_number,
                 ..parsed.head
             };
             check(&out[..len], head);
+        }
+    }
+}
+
+#[test]
+fn shifted_templates_are_told_apart_from_those_before_and_mean_the_same() {
+    let mut random = seeded();
+    for _ in 0..200 {
+        let description = Description::random(&mut random);
+        let (mut key, mut other) = ([0; 4096], [0; 4096]);
+        let custom = CustomFields::default();
+        let key_len = description.write(&custom, true, &mut key);
+        let other_len = description.write(&custom, false, &mut other);
+        let [key, other] = [&mut key[..key_len], &mut other[..other_len]];
+        let before = DependencyStructure::parse(key).expect("a structure");
+        let meant = DependencyDescriptor::parse(other, Some(&before)).expect("a descriptor");
+        let (first, count) = before.template_ids();
+        let shift = random.random();
+        for value in [&mut *key, &mut *other] {
+            super::renumber(value, meant.head.frame_number, shift);
+        }
+        let after = DependencyStructure::parse(key).expect("a structure");
+        assert_eq!(
+            after.template_ids(),
+            (first.wrapping_add(shift) % 64, count)
+        );
+        let read = DependencyDescriptor::parse(other, Some(&after)).expect("a descriptor");
+        assert_eq!((read.frame, read.layer), (meant.frame, meant.layer));
+        if (count..=64 - count).contains(&(shift % 64)) {
+            let by_the_old = DependencyDescriptor::parse(other, Some(&before));
+            assert!(matches!(
+                by_the_old,
+                Err(DescriptorError::UnknownTemplate(_))
+            ));
         }
     }
 }
