@@ -145,9 +145,11 @@ impl Engine {
             Some(slot.share.as_ref()?.bitrate_of(current, choices))
         });
         let flowing = flowing.fold(budget.audio, Bitrate::saturating_add);
-        let is_buried = budget
-            .estimate
-            .is_some_and(|estimate| falls_short(estimate, flowing));
+        // What has shown no limit is only guessed to be narrow.
+        let is_buried = peer
+            .downlink
+            .limit()
+            .is_some_and(|limit| falls_short(limit, flowing));
         for ((slot_key, choices), (decision, movement)) in showing.iter().zip(allocation.iter()) {
             let Some(slot) = self.slots.get_mut(*slot_key) else {
                 continue;

@@ -142,6 +142,12 @@ impl Downlink {
         self.estimator.as_ref()?.estimate()
     }
 
+    /// The same, if anything has shown that the path has a limit.
+    #[inline]
+    pub(crate) fn limit(&self) -> Option<Bitrate> {
+        self.estimator.as_ref()?.limit()
+    }
+
     /// What all slots together could use if it fitted. While that is more than the estimate, the path is probed.
     pub(crate) fn want(&mut self, wanted: Bitrate) {
         if let Some(estimator) = &mut self.estimator {
@@ -172,7 +178,7 @@ impl Downlink {
         if std::mem::replace(&mut self.paced, true) {
             return 0;
         }
-        let limit = self.estimator.as_ref().and_then(|own| own.limit());
+        let limit = self.limit();
         self.pacer.pace(now, limit, &mut self.pending, is_sound)
     }
 
