@@ -383,7 +383,9 @@ impl Forwarder {
             return Ok(());
         };
         let structure = structure_of(track, self.current);
-        let outcome = selector.select(now, frame, meta.picture.switch_point, structure);
+        let is_newest = self.translator.is_beyond(meta.sequence);
+        let switch_point = meta.picture.switch_point;
+        let outcome = selector.select(now, frame, switch_point, is_newest, structure);
         if outcome.is_err() {
             self.translator.skip(meta.sequence);
             self.pictures.skip(&meta.picture);

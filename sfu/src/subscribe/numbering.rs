@@ -88,6 +88,12 @@ impl Numbering {
         Some(out)
     }
 
+    /// Whether a number of the source comes after all that were given one.
+    pub(crate) fn is_beyond(&self, source: SeqNo) -> bool {
+        let newest = self.newest;
+        newest.is_some_and(|newest| source.wrapping_add(newest.offset) > self.highest)
+    }
+
     /// Whether the present source had begun with this number, and its place is remembered.
     pub(crate) fn reaches(&self, source: SeqNo) -> bool {
         let oldest = self.older.first().or(self.newest.as_ref());

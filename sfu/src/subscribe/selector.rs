@@ -20,7 +20,10 @@ use frames::Frames;
 /// The choice of layers of one slot, and the frames that it made of it.
 #[derive(Debug)]
 pub(crate) struct Selector {
-    /// The highest layers that the slot is to get.
+    /// The highest layers that the slot is to get from the next picture on. Within one they stay as they are: its last
+    /// frame goes out marked as such.
+    wanted_next: Layer,
+    /// The same, for the picture that the last decision was of.
     wanted: Layer,
     /// The highest layers that it gets.
     current: Layer,
@@ -34,8 +37,10 @@ pub(crate) struct Selector {
     /// up to the beginning of a picture.
     whole_before: u64,
     frames: Frames,
-    /// The picture that the last decision was of.
+    /// The picture that the last decision was of, where pictures are numbered.
     picture: Option<u64>,
+    /// The spatial layer that the last decision was of.
+    spatial: u8,
     /// Nothing in it refers to earlier ones, so that each of its frames may begin a spatial layer.
     is_intra: bool,
     /// A frame of the chain that is missing, and since when.
@@ -65,6 +70,7 @@ impl Selector {
     /// One that has forwarded nothing and takes all layers.
     pub(crate) fn new() -> Self {
         Self {
+            wanted_next: ALL_LAYERS,
             wanted: ALL_LAYERS,
             current: ALL_LAYERS,
             decode_target: 0,
@@ -73,6 +79,7 @@ impl Selector {
             whole_before: 0,
             frames: Frames::default(),
             picture: None,
+            spatial: 0,
             is_intra: false,
             broken: None,
             changed_at: None,
@@ -82,6 +89,7 @@ impl Selector {
     /// The slot begins anew, with the keyframe that comes next.
     pub(crate) fn begin(&mut self, wanted: Layer) {
         *self = Self {
+            wanted_next: wanted,
             wanted,
             current: wanted,
             ..Self::new()
@@ -91,6 +99,7 @@ impl Selector {
     /// The slot has got all of what it shows, and is to get these layers from the next picture on.
     pub(crate) fn limit(&mut self, wanted: Layer) {
         *self = Self {
+            wanted_next: wanted,
             wanted,
             whole_before: u64::MAX,
             ..Self::new()
@@ -99,10 +108,11 @@ impl Selector {
 
     /// The slot is to get these layers, as soon as they can be switched to.
     pub(crate) fn want(&mut self, wanted: Layer) {
-        self.wanted = wanted;
+        self.wanted_next = wanted;
     }
 
-    /// Decides about a packet of `frame`. `structure` is what its encoding's descriptors mean.
+    /// Decides about a packet of `frame`, which `is_newest` if none after it went out. `structure` is what its
+    /// encoding's descriptors mean.
     ///
     /// # Errors
     /// [`DropReason::LayerNotWanted`], or [`DropReason::AwaitingKeyframe`] if the slot is to get the layer and only
@@ -113,10 +123,12 @@ impl Selector {
         now: Instant,
         frame: &Frame,
         switch_point: bool,
+        is_newest: bool,
         structure: Option<&Structure>,
     ) -> Result<(), DropReason> {
         if frame.number < self.whole_before {
-            let is_first = frame.starts && frame.layer.spatial == 0;
+            // Of one that comes late, higher layers may have gone out already.
+            let is_first = is_newest && frame.starts && frame.layer.spatial == 0;
             if self.whole_before != u64::MAX || !is_first {
                 return Ok(());
             }
@@ -235,10 +247,20 @@ impl Selector {
         switch_point: bool,
     ) -> Result<(), DropReason> {
         let dependencies = &structure.dependencies;
+        // Within a picture each frame is of a higher layer than the one before.
+        let begins_picture = frame.layer.spatial <= self.spatial;
+        self.spatial = frame.layer.spatial;
+        if begins_picture || switch_point {
+            self.wanted = self.wanted_next;
+        }
         let wanted = choose(dependencies, structure.active_targets, self.wanted);
         let begins = switch_point || self.changed_at.is_none();
+        // A frame that was marked as its picture's last stays so.
+        let may_rise =
+            begins_picture || choose_layer(dependencies, wanted).spatial <= self.current.spatial;
         let may_go_over = || {
             wanted != self.decode_target
+                && may_rise
                 && described.indications.of(wanted) == DecodeTargetIndication::Switch
                 && self.is_decodable(frame, described, wanted, dependencies)
         };
@@ -260,7 +282,9 @@ impl Selector {
     }
 
     fn go_over(&mut self, frame: &Frame, target: u8, dependencies: &DependencyStructure) {
-        self.change(frame.number, choose_layer(dependencies, target), target);
+        // What comes late of this picture is decided about as the rest of it.
+        let since = frame.number.saturating_sub(frame.layer.spatial.into());
+        self.change(since, choose_layer(dependencies, target), target);
         self.changed_at = Some(frame.number);
         self.broken = None;
     }
@@ -314,6 +338,12 @@ impl Selector {
     /// A new frame of a stream that only numbers its layers.
     fn look_at_layered(&mut self, frame: &Frame, layered: &Layered, switch_point: bool) {
         let Layer { spatial, temporal } = frame.layer;
+        let begins_picture = self.picture != Some(layered.picture);
+        if begins_picture {
+            self.picture = Some(layered.picture);
+            self.is_intra = layered.is_intra;
+            self.wanted = self.wanted_next;
+        }
         let mut current = self.current;
         if switch_point {
             current = Layer {
@@ -321,9 +351,7 @@ impl Selector {
                 temporal: self.wanted.temporal,
             };
         }
-        if self.picture != Some(layered.picture) {
-            self.picture = Some(layered.picture);
-            self.is_intra = layered.is_intra;
+        if begins_picture {
             // Lower layers never refer to higher ones.
             current.spatial = current.spatial.min(self.wanted.spatial);
             current.temporal = current.temporal.min(self.wanted.temporal);

@@ -142,6 +142,11 @@ impl Translator {
         self.numbering.skip(sequence);
     }
 
+    /// Whether a packet of the source comes after all that were sent.
+    pub(crate) fn is_beyond(&self, sequence: SeqNo) -> bool {
+        self.numbering.is_beyond(sequence)
+    }
+
     /// Whether the present source had begun with this number, and its place is remembered.
     pub(crate) fn reaches(&self, sequence: SeqNo) -> bool {
         self.numbering.reaches(sequence)

@@ -38,16 +38,23 @@ pub(super) fn check_switch(before: &Record, after: &Record, missing: u64) -> Res
     if before.codec != after.codec {
         return Ok(());
     }
-    let runs_on = |distance: u64| (1..=missing + 1).contains(&distance);
+    let runs_on = |distance: u64, between: u64| (1..=1 + missing * between).contains(&distance);
+    // Beside each packet that is lost, frames of higher layers may have been left out, whose numbers stay.
+    let [spatial, temporal] = before.stamp.layers.map(u64::from);
+    let pictures_between = match before.codec {
+        Some(Codec::Vp8) => 1,
+        _ => 1 << (temporal - 1),
+    };
+    let frames_between = spatial << (temporal - 1);
     if let (Some((old, old_tl0)), Some((new, new_tl0))) = (before.ids, after.ids) {
         let pictures = new.wrapping_sub(old) & 0x7fff;
         let tl0 = new_tl0.wrapping_sub(old_tl0);
-        if !runs_on(pictures.into()) || !runs_on(tl0.into()) {
+        if !runs_on(pictures.into(), pictures_between) || !runs_on(tl0.into(), 1) {
             return Err("the source changed, and picture ids do not run on".to_owned());
         }
     }
     if let (Some(old), Some(new)) = (before.frame_number, after.frame_number)
-        && !runs_on(new.wrapping_sub(old).into())
+        && !runs_on(new.wrapping_sub(old).into(), frames_between)
     {
         return Err("the source changed, and frame numbers do not run on".to_owned());
     }

@@ -181,6 +181,12 @@ impl Scene {
         assert_eq!(new_tl0.wrapping_sub(old_tl0), expected, "{name}: TL0PICIDX");
     }
 
+    /// How many packets went out of each picture of which any did.
+    fn packets_of_pictures(&self) -> Vec<usize> {
+        let same = |one: &Outgoing, other: &Outgoing| one.frame.picture == other.frame.picture;
+        self.received.chunk_by(same).map(<[_]>::len).collect()
+    }
+
     /// The decode targets that the receiver was last told are active.
     fn active_targets(&self) -> Option<u32> {
         let mut structure = None;
@@ -352,6 +358,50 @@ fn a_picture_that_has_begun_goes_out_whole() {
         let later: Vec<_> = (2..7).map(number).collect();
         assert_eq!(later, expected, "{name}");
     }
+}
+
+#[test]
+fn what_is_wanted_in_the_middle_of_a_picture_counts_from_the_next_on() {
+    // With L3T1_KEY, lower layers are part of higher ones in keyframes only.
+    let modes = [
+        ("VP9", Mode::Vp9, Codec::Vp9, 6),
+        ("AV1 L3T1", Mode::Described, Codec::Av1, 6),
+        ("AV1 L3T1_KEY", Mode::DescribedKey, Codec::Av1, 2),
+    ];
+    for (name, mode, codec, last) in modes {
+        let mut scene = Scene::new(codec);
+        let mut encoder = Scalable::new(mode, 3, 1);
+        scene.forwarder.set_layers(Layer::default());
+        let picture = encoder.picture(true);
+        scene.send(&picture[..1]);
+        // The lowest layer has gone out as the last of its picture, and stays that.
+        scene.forwarder.set_layers(ALL_LAYERS);
+        scene.send(&picture[1..]);
+        for keyframe in [false, true, false] {
+            scene.send(&encoder.picture(keyframe));
+        }
+        scene.check(name);
+        assert_eq!(scene.packets_of_pictures(), [2, 2, 6, last], "{name}");
+    }
+}
+
+#[test]
+fn a_picture_whose_lowest_layer_comes_late_is_not_cut_off_behind_it() {
+    let mut scene = Scene::new(Codec::Vp9);
+    let mut encoder = Scalable::new(Mode::Vp9, 3, 1);
+    scene.send(&encoder.picture(true));
+    let picture = encoder.picture(false);
+    let first = scene.sequence;
+    scene.sequence += 2;
+    scene.send(&picture[1..]);
+    let next = std::mem::replace(&mut scene.sequence, first);
+    scene.forwarder.set_layers(Layer::default());
+    scene.send(&picture[..1]);
+    scene.sequence = next;
+    scene.send(&encoder.picture(false));
+    scene.received.sort_by_key(|packet| packet.sequence);
+    scene.check("VP9 L3T1");
+    assert_eq!(scene.packets_of_pictures(), [6, 6, 2]);
 }
 
 #[test]
