@@ -226,7 +226,7 @@ impl Pair<'_> {
             return Err("a part of a frame was left out".to_owned());
         }
 
-        let (passed, shown) = self.apart_in_time(before, after);
+        let (passed, shown) = apart_in_time(self.promise.kind, before, after);
         if !self.is_in_time(before, after) {
             return Err(format!("timestamps went on by {shown} instead of {passed}"));
         }
@@ -237,17 +237,9 @@ impl Pair<'_> {
         Ok(())
     }
 
-    /// By how many ticks two packets were captured, and are stamped, one after the other.
-    fn apart_in_time(&self, before: &Record, after: &Record) -> (u32, u32) {
-        let rate = clock_rate(self.promise.kind);
-        let captured = |record: &Record| ticks(record.stamp.captured, rate);
-        let passed = captured(after).wrapping_sub(captured(before));
-        (passed, after.timestamp.wrapping_sub(before.timestamp))
-    }
-
     /// Whether timestamps went on as time did, or less where frames were overtaken.
     fn is_in_time(&self, before: &Record, after: &Record) -> bool {
-        let (passed, shown) = self.apart_in_time(before, after);
+        let (passed, shown) = apart_in_time(self.promise.kind, before, after);
         let captured = before.stamp.captured;
         match self.overtaken_by.is_some_and(|by| captured <= by) {
             true => (passed.min(1)..=passed).contains(&shown),
@@ -349,6 +341,14 @@ impl Pair<'_> {
         }
         Ok(())
     }
+}
+
+/// By how many ticks two packets were captured, and are stamped, one after the other.
+pub(super) fn apart_in_time(kind: MediaKind, before: &Record, after: &Record) -> (u32, u32) {
+    let rate = clock_rate(kind);
+    let captured = |record: &Record| ticks(record.stamp.captured, rate);
+    let passed = captured(after).wrapping_sub(captured(before));
+    (passed, after.timestamp.wrapping_sub(before.timestamp))
 }
 
 /// When the last frame of the burst was captured with which a run begins, if it does: a slot that begins

@@ -299,7 +299,19 @@ impl SlotOracle {
         // The newest packet that was sent before the report.
         let newest = self.records.values().rev().take(REPORT_LOOKBACK);
         let newest = newest.filter(|record| record.sent_at <= transit.sent_at);
+        let of_source = newest.clone();
         let newest = newest.max_by_key(|record| record.stamp.captured)?;
+        let earlier = of_source.filter(|record| {
+            let (earlier, newest) = (&record.stamp, &newest.stamp);
+            earlier.ssrc == newest.ssrc && earlier.captured < newest.captured
+        });
+        if let Some(earlier) = earlier.max_by_key(|record| record.stamp.captured)
+            && let (passed, shown) = continuity::apart_in_time(self.promise.kind, earlier, newest)
+            && passed != shown
+        {
+            // Frames of a burst are stamped closer together than they were captured.
+            return None;
+        }
         let ticks = f64::from(newest.timestamp.wrapping_sub(report.rtp_time) as i32);
         let after_report = ticks / f64::from(clock_rate(self.promise.kind));
         let reported = report.ntp_time as f64 / NTP_UNITS_PER_SECOND;
