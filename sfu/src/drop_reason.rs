@@ -108,4 +108,20 @@ drop_reasons! {
 impl DropReason {
     /// How many there are.
     pub const COUNT: usize = Self::ALL.len();
+
+    /// Whether nobody misses the packet: it is not forwarded because the server does what it is for.
+    pub const fn is_by_design(self) -> bool {
+        use DropReason::*;
+        matches!(
+            self,
+            PaddingOnly
+                // Mostly old packets that a browser sends again to learn what its path carries.
+                | Duplicate
+                | NotPublished
+                | Muted
+                | OtherEncoding
+                | BeforeSwitch
+                | LayerNotWanted
+        )
+    }
 }

@@ -35,6 +35,8 @@ struct Stats {
     sent: BTreeMap<&'static str, Amount>,
     /// By reason; without those that have not happened.
     dropped_packets: BTreeMap<&'static str, u64>,
+    /// The same for reasons that are by design.
+    spared_packets: BTreeMap<&'static str, u64>,
     nack_received_packets: u64,
     nack_sent_packets: u64,
     keyframe_requests_received: u64,
@@ -132,10 +134,6 @@ fn stats(sfu: &Sfu, started: Instant) -> Stats {
     let workers = sfu.workers();
     let count = |of: fn(&Counters) -> u64| workers.iter().map(|w| of(&w.counters)).sum();
     let held = |of: fn(&WorkerSnapshot) -> usize| workers.iter().map(of).sum();
-    let dropped = |&reason: &DropReason| {
-        let packets = workers.iter().map(|w| w.counters.dropped(reason)).sum();
-        (packets > 0).then_some((reason.label(), packets))
-    };
     let forwarded = workers
         .iter()
         .map(|worker| worker.statistics.forward_microseconds);
@@ -156,7 +154,8 @@ fn stats(sfu: &Sfu, started: Instant) -> Stats {
         },
         received: amounts(&workers, |counters| &counters.received),
         sent: amounts(&workers, |counters| &counters.sent),
-        dropped_packets: DropReason::ALL.iter().filter_map(dropped).collect(),
+        dropped_packets: dropped(&workers, |reason| !reason.is_by_design()),
+        spared_packets: dropped(&workers, DropReason::is_by_design),
         nack_received_packets: count(|counters| counters.nack_received),
         nack_sent_packets: count(|counters| counters.nack_sent),
         keyframe_requests_received: count(|counters| counters.keyframe_requests_received),
@@ -223,10 +222,52 @@ fn worker_stats(workers: &[WorkerSnapshot], load: &Load) -> Vec<WorkerStats> {
     workers.iter().enumerate().map(stats).collect()
 }
 
+/// What was not forwarded, for the reasons that are wanted.
+fn dropped(
+    workers: &[WorkerSnapshot],
+    is_wanted: impl Fn(DropReason) -> bool,
+) -> BTreeMap<&'static str, u64> {
+    let reasons = DropReason::ALL.iter().copied();
+    let count = |reason: DropReason| {
+        let packets = workers.iter().map(|w| w.counters.dropped(reason)).sum();
+        (packets > 0).then_some((reason.label(), packets))
+    };
+    reasons
+        .filter(|reason| is_wanted(*reason))
+        .filter_map(count)
+        .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use sfu::id::WorkerId;
+
+    #[test]
+    fn what_is_not_forwarded_by_design_is_told_apart_and_is_what_the_manual_says() {
+        let mut worker = WorkerSnapshot::default();
+        worker.counters.drop_many(DropReason::Muted, 3);
+        worker.counters.drop_many(DropReason::SocketFull, 2);
+        let workers = [worker.clone(), worker];
+        let others = dropped(&workers, |reason| !reason.is_by_design());
+        assert_eq!(others, [("socket_full", 4)].into());
+        let spared = dropped(&workers, DropReason::is_by_design);
+        assert_eq!(spared, [("muted", 6)].into());
+
+        let manual = include_str!("../../docs/operations.md");
+        let row = manual
+            .lines()
+            .find(|line| line.starts_with("| By design |"));
+        let named = row.expect("the row").split('`').skip(1).step_by(2);
+        let mut named: Vec<_> = named.collect();
+        let by_design = DropReason::ALL
+            .iter()
+            .filter(|reason| reason.is_by_design());
+        let mut by_design: Vec<_> = by_design.map(|reason| reason.label()).collect();
+        named.sort_unstable();
+        by_design.sort_unstable();
+        assert_eq!(named, by_design);
+    }
 
     #[test]
     fn a_worker_that_has_failed_is_shown_as_such() {

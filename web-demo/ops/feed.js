@@ -31,7 +31,8 @@
  * @property {{all: number, assigned: number}} slots
  * @property {Record<string, Amount>} received
  * @property {Record<string, Amount>} sent
- * @property {Record<string, number>} dropped_packets
+ * @property {Record<string, number>} dropped_packets By reason.
+ * @property {Record<string, number>} spared_packets The same for reasons that are by design.
  * @property {number} nack_received_packets
  * @property {number} nack_sent_packets
  * @property {number} keyframe_requests_received

@@ -23,7 +23,8 @@ const PERCENTILE_SAMPLES = 10;
  * @property {number | null} bitsOut
  * @property {number | null} p50 Of forwarding, in seconds.
  * @property {number | null} p99
- * @property {number | null} drops Per second, of all reasons.
+ * @property {number | null} drops Per second, of all reasons but those by design.
+ * @property {number | null} spared Per second, by design.
  * @property {number | null} segments Datagrams per message that the kernel was handed.
  * @property {number | null} processor Of all threads; 1 is one processor.
  * @property {number} memory In bytes.
@@ -101,7 +102,8 @@ export class History {
       bitsOut: scaled(8, this.rate((of) => total(of.sent, 'bytes'))),
       p50: latency ? percentile(latency, 0.5) : null,
       p99: latency ? percentile(latency, 0.99) : null,
-      drops: this.rate((of) => Object.values(of.dropped_packets).reduce((sum, n) => sum + n, 0)),
+      drops: this.rate((of) => sum(of.dropped_packets)),
+      spared: this.rate((of) => sum(of.spared_packets)),
       segments: messages ? (datagrams ?? 0) / messages : null,
       processor: this.rate((of) => of.process.cpu_seconds),
       memory: stats.process.resident_memory_bytes,
@@ -113,6 +115,11 @@ export class History {
 /** @param {number} factor @param {number | null} value */
 function scaled(factor, value) {
   return value === null ? null : value * factor;
+}
+
+/** @param {Record<string, number>} counts */
+function sum(counts) {
+  return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
 /** @param {Record<string, Amount>} amounts @param {'packets' | 'bytes'} what */

@@ -39,8 +39,8 @@ const PLOTS = [
     lines: [(moment) => moment.p50, (moment) => moment.p99],
   },
   {
-    plot: new Plot('Not forwarded', packets, ['drops'], 10),
-    lines: [(moment) => moment.drops],
+    plot: new Plot('Not forwarded', packets, ['dropped', 'by design'], 10),
+    lines: [(moment) => moment.drops, (moment) => moment.spared],
   },
   {
     plot: new Plot('Datagrams per send', plain, ['segments'], 2),
@@ -84,6 +84,7 @@ const counts = COUNTS.map(([name, value, note]) => {
 
 const workerRows = new Rows(byId('workers', HTMLTableSectionElement), 6, 1);
 const dropRows = new Rows(byId('drops', HTMLTableSectionElement), 3, 1);
+const sparedRows = new Rows(byId('spared', HTMLTableSectionElement), 3, 1);
 
 /** @param {Stats} stats */
 function showWorkers(stats) {
@@ -112,22 +113,30 @@ function showWorkers(stats) {
 
 /** @param {Stats} stats */
 function showDrops(stats) {
-  const drops = Object.entries(stats.dropped_packets).map(([reason, all]) => ({
+  showReasons(dropRows, stats, (of) => of.dropped_packets);
+  showReasons(sparedRows, stats, (of) => of.spared_packets);
+  const has = (/** @type {object} */ counts) => Object.keys(counts).length > 0;
+  byId('no-drops', HTMLParagraphElement).hidden = has(stats.dropped_packets);
+  byId('spared-title', HTMLTableSectionElement).hidden = !has(stats.spared_packets);
+}
+
+/** @param {Rows} rows @param {Stats} stats @param {(stats: Stats) => Record<string, number>} counts By reason. */
+function showReasons(rows, stats, counts) {
+  const drops = Object.entries(counts(stats)).map(([reason, all]) => ({
     reason,
     all,
-    rate: history.rate((of) => of.dropped_packets[reason] ?? 0) ?? 0,
+    rate: history.rate((of) => counts(of)[reason] ?? 0) ?? 0,
   }));
   // By what has been dropped in all: an order that does not dance.
   drops.sort((a, b) => b.all - a.all || a.reason.localeCompare(b.reason));
   const most = Math.max(1, ...drops.map(({ rate }) => rate));
-  dropRows.show(
+  rows.show(
     drops.map(({ reason, all, rate }) => ({
       isBad: false,
       bar: rate / most,
       cells: [spoken(reason), short(Math.round(rate * 10) / 10), short(all)],
     })),
   );
-  byId('no-drops', HTMLParagraphElement).hidden = drops.length > 0;
 }
 
 /** @param {'live' | 'gone' | 'token' | 'waiting'} state @param {string} text */

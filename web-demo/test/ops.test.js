@@ -52,6 +52,7 @@ const look = (page) =>
       plots: Object.fromEntries(plots),
       workers: rows('workers'),
       drops: rows('drops'),
+      spared: rows('spared'),
       overflows: document.documentElement.scrollWidth > document.documentElement.clientWidth,
     };
   });

@@ -23,7 +23,8 @@ function statsAt(at, packets) {
     slots: { all: 0, assigned: 0 },
     received: {},
     sent: { audio: { packets, bytes: packets * 100 } },
-    dropped_packets: packets > 0 ? { muted: packets } : {},
+    dropped_packets: packets > 0 ? { socket_full: packets } : {},
+    spared_packets: { muted: packets * 2 },
     nack_received_packets: 0,
     nack_sent_packets: 0,
     keyframe_requests_received: 0,
@@ -45,6 +46,7 @@ test('counts become rates by the clock of the server', () => {
   assert.equal(moment?.packetsOut, 50);
   assert.equal(moment?.bitsOut, 40_000);
   assert.equal(moment?.drops, 50, 'a reason that was not there has been zero');
+  assert.equal(moment?.spared, 100);
   assert.equal(moment?.segments, 4);
   assert.equal(moment?.processor, 0.5);
   assert.equal(moment?.p50, 0.0005);
