@@ -44,15 +44,24 @@ fn header(html: &mut String, report: &Report) {
 fn tiles(html: &mut String, report: &Report) {
     let media = &report.media;
     let number = |value: Option<f64>| value.map_or("–".to_owned(), significant);
-    let milliseconds = |value: Option<f64>| format!("{} ms", number(value));
+    let milliseconds = |value: Option<f64>| {
+        value.map_or("–".to_owned(), |value| {
+            format!("{} ms", significant(value))
+        })
+    };
     html.push_str("<section class=\"tiles\">\n");
+    if let Some(ramp) = &report.ramp {
+        let held = format!("{} viewers", ramp.held_viewers);
+        let beside = format!("then {}", ramp.ended_because);
+        tile(html, "held", &held, &beside);
+    }
     let bits = format!("{}bit/s", scaled(media.bits_per_second));
     let rate = format!("{}packets/s", scaled(media.packets_per_second));
     tile(
         html,
         "delivered",
-        &rate,
-        &format!("{bits}, {} clients", report.clients.arrived),
+        &bits,
+        &format!("{rate}, {} clients", report.clients.arrived),
     );
     let lost = grouped(
         media
@@ -86,14 +95,6 @@ fn tiles(html: &mut String, report: &Report) {
     }
     let frame = format!("first frame {}", milliseconds(report.first_frame.p95_ms));
     tile(html, "join p95", &milliseconds(report.join.p95_ms), &frame);
-    if let Some(ramp) = &report.ramp {
-        tile(
-            html,
-            "held",
-            &format!("{} viewers", ramp.held_viewers),
-            &ramp.ended_because,
-        );
-    }
     html.push_str("</section>\n");
 }
 
@@ -165,14 +166,6 @@ fn plots(html: &mut String, report: &Report) {
             ],
         ),
         plot(
-            "Clients",
-            "",
-            vec![line(
-                "clients",
-                over_time(&|sample| Some(sample.clients as f64)),
-            )],
-        ),
-        plot(
             "Server memory",
             "MiB",
             vec![line(
@@ -181,6 +174,11 @@ fn plots(html: &mut String, report: &Report) {
             )],
         ),
     ];
+    // Of those that come and go hardly any are there when it is looked.
+    if report.churn.is_none() {
+        let clients = over_time(&|sample| Some(sample.clients as f64));
+        plots.push(plot("Clients", "", vec![line("clients", clients)]));
+    }
     if report.samples.iter().any(|sample| sample.lost_packets != 0) {
         let lost = over_time(&|sample| Some(sample.lost_packets as f64));
         plots.push(plot(
@@ -248,6 +246,9 @@ fn times(html: &mut String, report: &Report) {
         ("while joining", &report.latency_while_joining),
     ];
     for (name, times) in rows {
+        if times.count == 0 {
+            continue;
+        }
         let cell = |value: Option<f64>| value.map_or("–".to_owned(), significant);
         let cells = [times.p50_ms, times.p95_ms, times.p99_ms, times.max_ms].map(cell);
         let cells: String = cells

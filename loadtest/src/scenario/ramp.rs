@@ -140,7 +140,7 @@ fn crossed(limits: &Limits, window: &Window) -> Option<String> {
         return Some(format!("{loss:.2} % of the packets were lost"));
     }
     if let Some(p99) = p99.filter(|p99| *p99 > max_p99) {
-        return Some(format!("the latency of 1 % was above {p99:.1} ms"));
+        return Some(format!("1 % of the packets took longer than {p99:.1} ms"));
     }
     let (cpu, max_cpu) = cpu.zip(limits.max_cpu_us)?;
     (cpu > max_cpu).then(|| format!("each packet cost {cpu:.2} µs"))
