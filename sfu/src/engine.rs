@@ -27,6 +27,7 @@ pub(crate) mod reports;
 mod route;
 mod runs;
 mod transport;
+mod vacancy;
 mod wall_clock;
 
 pub use crate::parameters::MAX_DATA_MESSAGE_BYTES;

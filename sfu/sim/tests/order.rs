@@ -42,6 +42,51 @@ fn jitter_reordering_and_duplication_are_not_seen() {
     }
 }
 
+/// A number that nothing comes under is sent by itself, and again when that is lost; receivers of these codecs know
+/// by nothing else that they may go on.
+#[test]
+fn padding_that_is_overtaken_stops_no_picture() {
+    let links = [Link::delayed(10 * MS), Link::delayed(10 * MS).losing(0.1)];
+    for (workers, link) in [1, 2].into_iter().zip(links) {
+        for codec in [Codec::H264, Codec::Av1] {
+            let mut world = World::with_workers(1, workers);
+            let alice = world.join(Person::nobody().camera(300_000).codec(codec));
+            let viewers = [Person::viewer(), Person::viewer().firefox()];
+            let viewers = viewers.map(|viewer| world.join(viewer));
+            world.run_for(2 * SECOND);
+            for &viewer in &viewers {
+                world.set_downlink(viewer, link);
+            }
+            let before = world.sender_statistics(alice, TrackSource::Camera);
+            for _ in 0..20 {
+                world.set_uplink(alice, Link::PERFECT.reordering(1.0, 50 * MS));
+                world.probe(alice);
+                world.run_for(MS);
+                world.set_uplink(alice, Link::PERFECT);
+                world.run_for(199 * MS);
+            }
+            for viewer in viewers {
+                let freeze = world
+                    .camera(viewer, alice)
+                    .longest_freeze(world.last(4 * SECOND));
+                assert!(
+                    freeze < 200 * MS,
+                    "{codec:?}, {link:?}: frozen for {freeze:?}"
+                );
+                let slots = world.oracle(viewer).slots().iter();
+                let vacant: u64 = slots.map(|slot| slot.statistics.vacant).sum();
+                assert!(vacant >= 15, "{codec:?}, {link:?}: {vacant} numbers");
+            }
+            let after = world.sender_statistics(alice, TrackSource::Camera);
+            assert_eq!(
+                after.requested_keyframes, before.requested_keyframes,
+                "{codec:?}, {link:?}"
+            );
+            world.finish();
+        }
+    }
+}
+
 #[test]
 fn sound_keeps_its_numbers_whatever_the_order_it_comes_in() {
     let mut world = World::new(3);

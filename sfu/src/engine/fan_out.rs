@@ -16,6 +16,7 @@ use super::media_path::{Outlet, Written};
 use super::peer::Peer;
 use super::pipe::Notice;
 use super::route::Origin;
+use super::vacancy::{is_left_out, leave_vacant};
 use super::{Engine, Slots};
 use crate::counters::Counters;
 use crate::drop_reason::DropReason;
@@ -160,6 +161,15 @@ impl Engine {
                         if reason == DropReason::AwaitingKeyframe {
                             awaited = Some(arrival.encoding);
                         }
+                        if is_left_out(reason)
+                            && let Some(number) = slot.forwarder.vacancy(
+                                arrival.encoding,
+                                packet.meta.continuity,
+                                arrival.sequence,
+                            )
+                        {
+                            queued |= leave_vacant(&source, number, slot_key, slot, peer);
+                        }
                         counters.drop(reason);
                     }
                 }
@@ -221,12 +231,30 @@ impl Engine {
         continuity: u32,
         sequence: SeqNo,
     ) {
-        let Some(route) = self.routes.get(track_key) else {
+        let (Some(track), Some(route)) = (self.tracks.get(track_key), self.routes.get(track_key))
+        else {
             return;
         };
+        let source = Arrived {
+            now: self.now,
+            track,
+            track_key,
+            encoding,
+        };
         for &slot_key in &route.slots {
-            if let Some(slot) = self.slots.get_mut(slot_key) {
-                slot.forwarder.skip(encoding, continuity, sequence);
+            let Some(slot) = self.slots.get_mut(slot_key) else {
+                continue;
+            };
+            slot.forwarder.skip(encoding, continuity, sequence);
+            let vacancy = slot.forwarder.vacancy(encoding, continuity, sequence);
+            let peer_key = slot.peer;
+            if let Some(number) = vacancy
+                && let Some(peer) = self.peers.get_mut(peer_key)
+                && leave_vacant(&source, number, slot_key, slot, peer)
+                && !peer.touched
+            {
+                peer.touched = true;
+                self.touched.push(peer_key);
             }
         }
     }
@@ -334,6 +362,7 @@ pub(super) fn offer_packet(
         encoding: source.encoding as u8,
         source: meta.sequence,
         numbers,
+        vacant: false,
     };
     slot.remember(source.now, &sent);
     let mut pending = Pending::new(slot_key, sent, false, packet);

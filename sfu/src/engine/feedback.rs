@@ -225,12 +225,12 @@ impl Engine {
             self.counters.drop(DropReason::NoLongerCached);
             return;
         };
-        if !peer.downlink.budget.take(now, packet.bytes.len()) {
+        let pending = Pending::new(slot_key, sent, true, &packet);
+        if !peer.downlink.budget.take(now, pending.wire_len()) {
             self.counters.drop(DropReason::RetransmitBudget);
             return;
         }
         slot.history.note_resend(sequence, moment);
-        let pending = Pending::new(slot_key, sent, true, &packet);
         let queued = peer.downlink.queue(pending);
         if !queued {
             self.counters.drop(DropReason::DownlinkFull);

@@ -377,7 +377,11 @@ fn write_packet(
         departure: leaving.departure(&peer.downlink),
     };
     slot.last_timestamp = sent.numbers.timestamp;
-    let written = rewrite::write(&packet, &writing, space).map_err(|_| DropReason::TooLarge)?;
+    let written = match sent.vacant {
+        false => rewrite::write(&packet, &writing, space),
+        true => rewrite::write_vacant(&writing, space),
+    };
+    let written = written.map_err(|_| DropReason::TooLarge)?;
 
     // Pad, to the size of the run that it is to belong to, or to begin.
     let mut padding = 0;
@@ -387,6 +391,9 @@ fn write_packet(
         let wanted = if run >= written.len { run } else { begun };
         let room = space.len() - overhead;
         padding = rewrite::pad(written, wanted - written.len, &mut space[..room]);
+    } else if sent.vacant && !pending.again {
+        // Receivers know packets of padding; few have ever seen one with nothing at all.
+        padding = rewrite::pad(written, 1, space);
     }
 
     // Encrypt.

@@ -58,13 +58,17 @@ pub(crate) struct Pending {
 impl Pending {
     /// A packet of the cache that goes out on a slot.
     pub(crate) fn new(slot: SlotKey, sent: Sent, again: bool, packet: &CachedPacket<'_>) -> Self {
+        let payload_len = match sent.vacant {
+            true => 0,
+            // Nothing longer than a datagram is cached.
+            false => packet.payload().len() as u16,
+        };
         Self {
             slot,
             sent,
             again,
             repeated: Repeated::NOTHING,
-            // Nothing longer than a datagram is cached.
-            payload_len: packet.payload().len() as u16,
+            payload_len,
             pad_to: 0,
         }
     }

@@ -299,14 +299,23 @@ impl Forwarder {
 
     /// A packet of the track that will never come, because it was only padding: its number is closed up.
     pub(crate) fn skip(&mut self, encoding: usize, continuity: u32, sequence: SeqNo) {
-        if self.current
+        if self.shows(encoding, continuity) {
+            self.translator.skip(sequence);
+        }
+    }
+
+    /// The slot's number for a packet that does not go out, if it came too late for the number to be closed up.
+    pub(crate) fn vacancy(&self, encoding: usize, continuity: u32, sequence: SeqNo) -> Option<u16> {
+        let shown = self.shows(encoding, continuity);
+        shown.then(|| self.translator.vacancy(sequence)).flatten()
+    }
+
+    fn shows(&self, encoding: usize, continuity: u32) -> bool {
+        self.current
             == Some(Source {
                 encoding,
                 continuity,
             })
-        {
-            self.translator.skip(sequence);
-        }
     }
 
     /// Where a timestamp of the flowing encoding lies on the slot's own timeline.

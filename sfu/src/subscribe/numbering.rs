@@ -66,26 +66,35 @@ impl Numbering {
     #[inline]
     pub(crate) fn translate(&mut self, source: SeqNo) -> Option<SeqNo> {
         let newest = self.newest?;
-        let out = source.wrapping_add(newest.offset);
-        if source < newest.from {
-            return self.translate_late(source, newest);
-        }
+        let out = if source < newest.from {
+            self.place_late(source, newest)?
+        } else {
+            source.wrapping_add(newest.offset)
+        };
         self.highest = self.highest.max(out);
         Some(out)
     }
 
-    /// The same for a number from before the newest stretch.
+    /// The slot's number for one of the source that lies before the newest stretch.
     #[cold]
-    fn translate_late(&mut self, source: SeqNo, newest: Stretch) -> Option<SeqNo> {
+    fn place_late(&self, source: SeqNo, newest: Stretch) -> Option<SeqNo> {
         let index = stretch_of(&self.older, source)?;
         let out = source.wrapping_add(self.older.get(index)?.offset);
         // One between two stretches was skipped: its number now belongs to another.
         let next = self.older.get(index + 1).copied().unwrap_or(newest);
-        if out >= next.from.wrapping_add(next.offset) {
-            return None;
-        }
-        self.highest = self.highest.max(out);
-        Some(out)
+        (out < next.from.wrapping_add(next.offset)).then_some(out)
+    }
+
+    /// The slot's number for one of the source that was not closed up before a later one was given out: its place
+    /// is there to stay.
+    pub(crate) fn vacancy(&self, source: SeqNo) -> Option<SeqNo> {
+        let newest = self.newest?;
+        let out = if source < newest.from {
+            self.place_late(source, newest)?
+        } else {
+            source.wrapping_add(newest.offset)
+        };
+        (out <= self.highest).then_some(out)
     }
 
     /// Whether a number of the source comes after all that were given one.

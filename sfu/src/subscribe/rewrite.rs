@@ -203,6 +203,45 @@ pub(crate) fn write_padding(
     padding: u8,
     out: &mut [u8],
 ) -> Result<Written, RtpError> {
+    let header_len = write_bare_header(writing, true, out)?;
+    let len = header_len + usize::from(padding.max(1));
+    let available = out.len();
+    let payload = out
+        .get_mut(header_len..len)
+        .ok_or(RtpError::BufferTooShort {
+            needed: len,
+            available,
+        })?;
+    payload.fill(0);
+    if let Some(count) = payload.last_mut() {
+        *count = padding.max(1);
+    }
+    Ok(Written { header_len, len })
+}
+
+/// Writes a packet without a payload to the start of `out`. As a retransmission it is what RFC 4588 §4 makes of one
+/// that was only padding.
+///
+/// # Errors
+/// If `out` is too short.
+#[cold]
+pub(crate) fn write_vacant(writing: &Writing<'_>, out: &mut [u8]) -> Result<Written, RtpError> {
+    let header_len = write_bare_header(writing, false, out)?;
+    let mut len = header_len;
+    if writing.rtx_sequence.is_some() {
+        let prefix = out.get_mut(len..).unwrap_or_default();
+        write_original_sequence(writing.numbers.sequence, prefix)?;
+        len += ORIGINAL_SEQUENCE_LEN;
+    }
+    Ok(Written { header_len, len })
+}
+
+/// The header of a packet that holds nothing of a source. Returns its length.
+fn write_bare_header(
+    writing: &Writing<'_>,
+    padding: bool,
+    out: &mut [u8],
+) -> Result<usize, RtpError> {
     let mut departure = [0; 3];
     let mut elements: ArrayVec<ExtensionElement<'_>, 2> = ArrayVec::new();
     if let Some((id, len)) = writing
@@ -220,26 +259,13 @@ pub(crate) fn write_padding(
     }
     let header = HeaderWriter {
         marker: false,
-        padding: true,
+        padding,
         payload_type: writing.payload_type,
         sequence: writing.rtx_sequence.unwrap_or(writing.numbers.sequence),
         timestamp: writing.numbers.timestamp,
         ssrc: writing.ssrc,
     };
-    let header_len = header.write(&elements, out)?;
-    let len = header_len + usize::from(padding.max(1));
-    let available = out.len();
-    let payload = out
-        .get_mut(header_len..len)
-        .ok_or(RtpError::BufferTooShort {
-            needed: len,
-            available,
-        })?;
-    payload.fill(0);
-    if let Some(count) = payload.last_mut() {
-        *count = padding.max(1);
-    }
-    Ok(Written { header_len, len })
+    header.write(&elements, out)
 }
 
 /// Pads a packet that was written to the start of `out` by so many bytes (RFC 3550 §5.1), if that is not

@@ -71,6 +71,8 @@ pub(crate) struct Sent {
     pub(crate) encoding: u8,
     pub(crate) source: SeqNo,
     pub(crate) numbers: Numbers,
+    /// It is nothing but a number, which no other packet will have. `source` is then one before it.
+    pub(crate) vacant: bool,
 }
 
 /// What the history keeps of it, for as long as the slot shows the track: enough to write it again, in half as
@@ -88,6 +90,7 @@ pub(crate) struct Kept {
     tl0_picture_index: u8,
     encoding: u8,
     marker: bool,
+    vacant: bool,
 }
 
 impl Slot {
@@ -228,6 +231,7 @@ impl Kept {
             tl0_picture_index: numbers.pictures.tl0_picture_index,
             encoding: sent.encoding,
             marker: numbers.marker,
+            vacant: sent.vacant,
         }
     }
 
@@ -265,6 +269,7 @@ impl Kept {
                 },
                 active_targets: self.active_targets,
             },
+            vacant: self.vacant,
         })
     }
 }

@@ -147,6 +147,12 @@ impl Translator {
         self.numbering.is_beyond(sequence)
     }
 
+    /// The slot's number for one of the source that has its place before the highest given out; see
+    /// [`Numbering::vacancy`].
+    pub(crate) fn vacancy(&self, sequence: SeqNo) -> Option<u16> {
+        self.numbering.vacancy(sequence).map(SeqNo::wire)
+    }
+
     /// Whether the present source had begun with this number, and its place is remembered.
     pub(crate) fn reaches(&self, sequence: SeqNo) -> bool {
         self.numbering.reaches(sequence)
@@ -211,8 +217,10 @@ mod tests {
         Skip(u64),
         /// Source number, and the slot's number that it must get.
         Packet(u64, Option<u16>),
+        /// Source number, and the slot's number that it leaves empty.
+        Vacant(u64, Option<u16>),
     }
-    use Step::{Packet, Skip, Switch};
+    use Step::{Packet, Skip, Switch, Vacant};
 
     fn check(first: u16, steps: &[Step]) {
         let now = Instant::now();
@@ -225,6 +233,10 @@ mod tests {
                     RtpTime::new(timestamp),
                 ),
                 Skip(sequence) => translator.skip(SeqNo::new(sequence)),
+                Vacant(sequence, expected) => {
+                    let found = translator.vacancy(SeqNo::new(sequence));
+                    assert_eq!(found, expected, "step {index}: source number {sequence}");
+                }
                 Packet(sequence, expected) => {
                     let found = translator.translate(now, SeqNo::new(sequence), RtpTime::new(0));
                     let found = found.map(|(sequence, _)| sequence);
@@ -337,6 +349,38 @@ mod tests {
                 Packet(102, Some(12)),
                 Skip(101),
                 Packet(103, Some(13)),
+            ],
+        );
+    }
+
+    #[test]
+    fn a_number_is_left_empty_by_what_comes_too_late_to_be_closed_up_and_by_nothing_else() {
+        check(
+            10,
+            &[
+                Vacant(100, None),
+                Switch(0, 100, 0),
+                Packet(100, Some(10)),
+                // 101 is lost, 102 and 103 are padding.
+                Skip(103),
+                Skip(102),
+                Vacant(102, None),
+                Vacant(103, None),
+                Packet(104, Some(12)),
+                Packet(106, Some(14)),
+                Skip(105),
+                Vacant(105, Some(13)),
+                Vacant(102, None),
+                Vacant(103, None),
+                Vacant(99, None),
+                Vacant(107, None),
+                Packet(107, Some(15)),
+                // It turns out to be padding too.
+                Skip(101),
+                Vacant(101, Some(11)),
+                Switch(0, 200, 0),
+                Vacant(200, None),
+                Vacant(105, None),
             ],
         );
     }

@@ -13,7 +13,7 @@ use rtp::Packet;
 use rtp::header::{EXTENSION_PROFILE_ONE_BYTE, EXTENSION_PROFILE_TWO_BYTE, Extension, Header};
 use sfu::parameters::Codec;
 use sfu_rtp::extension::{AbsSendTime, AudioLevel, TransportSequence};
-use sfu_rtp::{ExtensionKind, NtpTime};
+use sfu_rtp::{ExtensionKind, NtpTime, RtpHeader};
 
 use super::clock::ticks;
 use super::dialect::Dialect;
@@ -191,7 +191,6 @@ impl OutgoingStream {
         len: u8,
     ) -> Vec<u8> {
         let header = Header {
-            padding: true,
             payload_type: self.dialect.payload_type(self.names.codec),
             sequence_number: self.take_sequence(),
             timestamp: self.timestamp(captured),
@@ -203,7 +202,12 @@ impl OutgoingStream {
             *last = len.max(1);
         }
         let naming = (!self.acknowledged).then_some(ExtensionKind::Rid);
-        self.finish(header, departure, transport, naming, None, &padding)
+        let mut packet = self.finish(header, departure, transport, naming, None, &padding);
+        // The library would add padding of its own choice behind it.
+        if let Some(first) = packet.first_mut() {
+            *first |= RtpHeader::PADDING_BIT;
+        }
+        packet
     }
 
     /// Sends a packet again, as RTX (RFC 4588); `None`: it is not remembered.

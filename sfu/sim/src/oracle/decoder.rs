@@ -157,6 +157,15 @@ impl Decoder {
         self.decode(now)
     }
 
+    /// Takes a packet that holds nothing.
+    ///
+    /// # Errors
+    /// As for one that does.
+    pub(super) fn on_vacancy(&mut self, now: Instant, sequence: u64) -> Result<(), String> {
+        self.references.note_vacant(sequence);
+        self.decode(now)
+    }
+
     /// Takes a frame of sound.
     pub(super) fn hear(&mut self, now: Instant, stamp: &Stamp) {
         if self.heard.insert((stamp.ssrc, stamp.frame)) {

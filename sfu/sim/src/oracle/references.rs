@@ -2,7 +2,7 @@
 //! descriptor if there is one, else by the numbers of VP8 (TL0PICIDX, picture id) or VP9 (picture id and the
 //! pattern of the last keyframe), else by sequence numbers that leave no gap.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use sfu_rtp::{DependencyDescriptor, DependencyStructure};
 
@@ -44,6 +44,8 @@ impl Heading {
 #[derive(Debug, Default)]
 pub(super) struct References {
     last_number: Option<u64>,
+    /// Numbers that no packet has.
+    vacant: BTreeSet<u64>,
     vp8: Option<Vp8References>,
     vp9: Option<Vp9References>,
     described: Option<DescribedReferences>,
@@ -66,9 +68,26 @@ impl References {
         }
     }
 
+    /// No packet has this number.
+    pub(super) fn note_vacant(&mut self, number: u64) {
+        self.vacant.insert(number);
+        self.pass_vacant();
+    }
+
+    /// Whatever has its number behind empty ones follows what came before them.
+    fn pass_vacant(&mut self) {
+        while let Some(last) = &mut self.last_number
+            && self.vacant.remove(&(*last + 1))
+        {
+            *last += 1;
+        }
+    }
+
     /// A frame was decoded.
     pub(super) fn note(&mut self, heading: &Heading) {
         self.last_number = Some(heading.numbers[1]);
+        self.vacant = self.vacant.split_off(&heading.numbers[1]);
+        self.pass_vacant();
         if heading.keyframe {
             (self.vp8, self.vp9, self.described) = (None, None, None);
         }

@@ -1,6 +1,6 @@
 //! One slot of a receiver: what may arrive in it, packet by packet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -32,6 +32,8 @@ pub struct SlotOracle {
     demands: Vec<Instant>,
     /// All media packets, by unwrapped number.
     records: BTreeMap<u64, Record>,
+    /// The numbers under which nothing came but word of that.
+    vacant: BTreeSet<u64>,
     highest: Option<u64>,
     /// The numbers of the retransmission stream, in the order of arrival.
     rtx_numbers: Vec<(Instant, u16)>,
@@ -57,6 +59,8 @@ pub struct SlotStatistics {
     pub needless_retransmissions: u64,
     /// Packets of padding on the stream of retransmissions.
     pub padding: u64,
+    /// Numbers that came by themselves, because no packet has them.
+    pub vacant: u64,
     /// Earlier frames of sound that came with later ones.
     pub repeated: u64,
     /// Bytes of payload.
@@ -89,6 +93,7 @@ impl SlotOracle {
             mutes: Vec::new(),
             demands: Vec::new(),
             records: BTreeMap::new(),
+            vacant: BTreeSet::new(),
             highest: None,
             rtx_numbers: Vec::new(),
             last_report: None,
@@ -129,9 +134,14 @@ impl SlotOracle {
 
     /// Packets that arrived, the highest number, and those that were expected since the first.
     pub fn received_and_expected(&self) -> Option<(u64, u64, u64)> {
-        let (first, _) = self.records.first_key_value()?;
+        let (&first, _) = self.records.first_key_value()?;
+        let first = self
+            .vacant
+            .first()
+            .map_or(first, |vacant| first.min(*vacant));
         let highest = self.highest?;
-        Some((self.records.len() as u64, highest, highest - first + 1))
+        let received = self.records.len() + self.vacant.len();
+        Some((received as u64, highest, highest - first + 1))
     }
 
     pub(super) fn promise_again(&self, witness: &Witness, now: Instant, promise: SlotPromise) {
@@ -188,6 +198,25 @@ impl SlotOracle {
                 None => object(&"a retransmission holds nothing"),
             },
         };
+        // No other packet will have its number. With hindsight such numbers are missing, and need an excuse as all
+        // gaps do.
+        if payload.is_empty() {
+            let sequence = self.unwrap(wire);
+            if let Some(known) = self.records.get(&sequence) {
+                object(&format!("number {wire} was {known:?} and is now empty"));
+            }
+            let fresh = self.vacant.insert(sequence);
+            self.statistics.vacant += u64::from(fresh);
+            self.highest = self.highest.max(Some(sequence));
+            if let Err(sentence) = self.decoder.on_vacancy(transit.at, sequence) {
+                object(&sentence);
+            }
+            return Some(Accepted {
+                sequence,
+                fresh,
+                retransmitted: rtx,
+            });
+        }
         let redundant = !rtx && Some(packet.header.payload_type) == self.promise.red;
         let (payload, earlier) = match redundant {
             true => match self.take_apart(&payload) {
@@ -238,6 +267,10 @@ impl SlotOracle {
                 fresh: false,
                 retransmitted: rtx,
             });
+        }
+        if self.vacant.contains(&sequence) {
+            let sentence = format!("number {wire} was that of no packet and is now {record:?}");
+            object(&sentence);
         }
         if let Err(sentence) = self.check_source(&record) {
             object(&sentence);
@@ -357,9 +390,6 @@ impl SlotOracle {
             return Err(format!(
                 "payload type {payload_type} was not negotiated here"
             ));
-        }
-        if !rtx && packet.payload.is_empty() {
-            return Err("a packet of padding".to_owned());
         }
         for extension in &header.extensions {
             let Some(kind) = self.promise.extensions.get(&extension.id) else {

@@ -54,6 +54,15 @@ impl World {
         self.crowd.member(id).device.browser()
     }
 
+    /// Has somebody send a packet of padding on every media stream, as senders without RTX probe their path.
+    ///
+    /// # Panics
+    /// If that person has a peer connection of the library.
+    pub fn probe(&mut self, id: PersonId) {
+        let now = self.now;
+        self.client_mut(id).probe(now);
+    }
+
     /// Sends a text on somebody's data channel.
     ///
     /// # Panics

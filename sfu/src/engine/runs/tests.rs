@@ -27,6 +27,7 @@ fn pending(packets: &[(&str, u16)]) -> Vec<Pending> {
                 encoding: 0,
                 source: SeqNo::new(number),
                 numbers: Numbers::plain(0, RtpTime::new(0)),
+                vacant: false,
             },
             again: stream.ends_with("rtx"),
             repeated: crate::subscribe::redundancy::Repeated::NOTHING,

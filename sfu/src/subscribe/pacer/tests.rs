@@ -46,6 +46,7 @@ impl Subscriber {
                     encoding: 0,
                     source: SeqNo::new(u64::from(self.next)),
                     numbers: Numbers::plain(self.next, RtpTime::new(0)),
+                    vacant: false,
                 },
                 again,
                 repeated: crate::subscribe::redundancy::Repeated::NOTHING,

@@ -71,6 +71,7 @@ impl Scene {
             encoding: encoding as u8,
             source: sequence,
             numbers,
+            vacant: false,
         };
         self.slot.remember(now, &sent);
         let entry = self.slot.history.get_mut(numbers.sequence);
