@@ -1,11 +1,15 @@
 //! Brings slots in line with what participants want, and tells workers and participants: imports
 //! before the assignments that need them, exports stopped after the assignments that ended them.
 
+use std::collections::BTreeMap;
+
 use sfu_rtp::Mid;
 
 use super::notification::{Notification, Shown, SlotView, SlotsView};
 use super::participant::Participant;
 use super::slot_pool::{Assigned, Level};
+use super::speakers::Speakers;
+use super::track::Track;
 use super::wishes::Ranking;
 use super::{Room, RoomOutput};
 use crate::demand::{Demand, Display, Importance};
@@ -48,7 +52,7 @@ impl Room {
         } = participant
             .slots
             .assign(&wishes, self.limits.audio_per_participant);
-        let demands = demands_of(participant);
+        let demands = demands_of(participant, &self.tracks, &self.speakers);
         if let Some(connection) = participant.connection {
             // Before the assignments, so that nothing is fetched that nobody looks at.
             self.outputs
@@ -117,22 +121,39 @@ impl Room {
 }
 
 /// What is wanted of the slots of a participant, where that has changed.
-fn demands_of(participant: &mut Participant) -> Vec<(Mid, Demand)> {
+fn demands_of(
+    participant: &mut Participant,
+    tracks: &BTreeMap<TrackId, Track>,
+    speakers: &Speakers,
+) -> Vec<(Mid, Demand)> {
     let displays = &participant.displays;
     let pinned = &participant.subscription.pinned;
-    participant.slots.set_demands(|track, level| {
+    participant.slots.set_demands(|id, level| {
         let importance = match level {
             Level::Pinned => Importance::Pinned,
             Level::Screen => Importance::Screen,
             Level::Floor => Importance::Speaker,
             Level::Talking | Level::Person | Level::Muted => Importance::Other,
         };
-        let place = pinned.iter().position(|pinned| *pinned == track);
+        let place = pinned.iter().position(|pinned| *pinned == id);
+        let track = tracks.get(&id).filter(|track| !track.source.is_screen());
+        let seen = track.map_or(0, |track| speakers.seen(track.publisher));
         Demand {
             importance,
-            // Ids grow, so those who came first go before. It does not change when others come and go.
-            rank: place.map_or(track.get(), |place| place as u64),
-            display: displays.get(&track).copied().unwrap_or(Display::Unknown),
+            rank: place.map_or_else(|| rank(seen, id), |place| place as u64),
+            display: displays.get(&id).copied().unwrap_or(Display::Unknown),
         }
     })
 }
+
+/// Who had the floor last goes before the others who had it, then those who came first, as ids grow. The rank of
+/// one does not change when others come, go or take the floor.
+fn rank(seen: u64, id: TrackId) -> u64 {
+    match seen {
+        0 => NEVER_SEEN.saturating_add(id.get()),
+        seen => NEVER_SEEN - seen.min(NEVER_SEEN),
+    }
+}
+
+/// Beyond all ranks of those who had the floor.
+const NEVER_SEEN: u64 = u64::MAX / 2;

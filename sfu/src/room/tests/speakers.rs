@@ -129,6 +129,51 @@ fn when_more_talk_than_there_are_slots_who_has_the_floor_is_heard() {
 }
 
 #[test]
+fn who_had_the_floor_last_is_worth_most_among_equals_and_who_never_had_it_comes_by_age() {
+    let (mut world, people, viewer) = crowd(5, 5);
+    // (who talks, who is worth most then)
+    let cases: &[(&[usize], [usize; 5])] = &[
+        (&[], [0, 1, 2, 3, 4]),
+        (&[3], [3, 0, 1, 2, 4]),
+        (&[2], [2, 3, 0, 1, 4]),
+        (&[3, 2], [2, 3, 0, 1, 4]),
+        (&[4, 1], [1, 4, 2, 3, 0]),
+    ];
+    for (talkers, expected) in cases {
+        for talker in *talkers {
+            talk(&mut world, &[people[*talker]]);
+            speech(&mut world, people[*talker], None);
+        }
+        assert_eq!(
+            order(&world, viewer, &people),
+            expected,
+            "after {talkers:?}"
+        );
+    }
+    world.leave(people[4]);
+    let late = world.enter(0, &Offer::conference(0));
+    let people = [people[0], people[1], people[2], people[3], late];
+    assert_eq!(order(&world, viewer, &people), [1, 2, 3, 0, 4]);
+}
+
+/// In which order the pictures of these people get a viewer's bandwidth.
+fn order(world: &World, viewer: ParticipantId, people: &[ParticipantId]) -> Vec<usize> {
+    let (peer, worker) = world.peer(viewer);
+    let subscriber = &world.workers[worker].peers[&peer];
+    let place = |track| people.iter().position(|id| tracks(world, *id)[1] == track);
+    let mut pictures: Vec<_> = subscriber
+        .demands
+        .iter()
+        .filter_map(|(mid, demand)| {
+            let place = subscriber.slots.get(mid).copied().and_then(place)?;
+            Some((demand.importance, demand.rank, place))
+        })
+        .collect();
+    pictures.sort_unstable();
+    pictures.iter().map(|(_, _, place)| *place).collect()
+}
+
+#[test]
 fn pins_come_before_whoever_talks() {
     let (mut world, people, viewer) = crowd(10, 1);
     let pinned = tracks(&world, people[3]);
