@@ -165,13 +165,13 @@ impl Engine {
             let is_news = target != slot.forwarder.target();
             match shown {
                 Some(Shown { encoding, layers }) => {
-                    if is_news && is_buried && movement == Movement::Fall {
+                    if is_buried && movement == Movement::Fall {
                         // What goes on of the old layer until the new one is there would only keep the queue full.
-                        slot.forwarder.retreat(encoding);
+                        slot.forwarder.retreat(encoding, layers);
                     } else {
                         slot.forwarder.set_target(target);
+                        slot.forwarder.set_layers(layers);
                     }
-                    slot.forwarder.set_layers(layers);
                     if is_news {
                         woken.push((*slot_key, track_key, encoding));
                     }

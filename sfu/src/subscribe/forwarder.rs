@@ -144,12 +144,17 @@ impl Forwarder {
         self.arriving = None;
     }
 
-    /// The slot is to show this smaller layer of the same track, and nothing larger goes on until then.
-    pub(crate) fn retreat(&mut self, target: usize) {
+    /// The slot is to show this smaller encoding of the same track, or these lower layers of the one it shows, and
+    /// nothing larger goes on until then.
+    pub(crate) fn retreat(&mut self, target: usize, layers: Layer) {
         if self.current() != Some(target) {
             self.detach(Some(target));
         }
         self.target = Some(target);
+        self.set_layers(layers);
+        if let Some(selector) = self.selector.as_mut().filter(|_| !self.is_whole) {
+            selector.retreat(layers);
+        }
     }
 
     /// The slot is to show another layer of the same track, once it has a switch point.

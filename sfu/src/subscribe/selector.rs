@@ -25,6 +25,10 @@ pub(crate) struct Selector {
     wanted_next: Layer,
     /// The same, for the picture that the last decision was of.
     wanted: Layer,
+    /// What it gets is not to go on until a keyframe leads to what it is to get.
+    retreats: bool,
+    /// Nothing goes on until a keyframe.
+    is_stopped: bool,
     /// The highest layers that it gets.
     current: Layer,
     /// The same as a decode target, where there are such.
@@ -72,6 +76,8 @@ impl Selector {
         Self {
             wanted_next: ALL_LAYERS,
             wanted: ALL_LAYERS,
+            retreats: false,
+            is_stopped: false,
             current: ALL_LAYERS,
             decode_target: 0,
             since: 0,
@@ -108,7 +114,14 @@ impl Selector {
 
     /// The slot is to get these layers, as soon as they can be switched to.
     pub(crate) fn want(&mut self, wanted: Layer) {
+        self.retreats &= wanted == self.wanted_next;
         self.wanted_next = wanted;
+    }
+
+    /// The same, and if only a keyframe leads there, nothing goes on until it comes.
+    pub(crate) fn retreat(&mut self, wanted: Layer) {
+        self.wanted_next = wanted;
+        self.retreats = true;
     }
 
     /// Decides about a packet of `frame`, which `is_newest` if none after it went out. `structure` is what its
@@ -266,6 +279,13 @@ impl Selector {
         };
         if begins || may_go_over() {
             self.go_over(frame, wanted, dependencies);
+        } else if begins_picture && self.retreats && wanted != self.decode_target {
+            // Where lower layers are no part of higher ones, those that were not sent are missing.
+            self.is_stopped |= frame.layer.temporal <= self.current.temporal
+                && self.is_present(described).is_err();
+        }
+        if self.is_stopped {
+            return Err(DropReason::AwaitingKeyframe);
         }
         if self.is_present(described).is_err() {
             let beyond = frame.layer.spatial > self.current.spatial;
@@ -287,6 +307,7 @@ impl Selector {
         self.change(since, choose_layer(dependencies, target), target);
         self.changed_at = Some(frame.number);
         self.broken = None;
+        self.is_stopped = false;
     }
 
     /// Whether the receiver can decode a frame, by what it was sent: all that the frame refers to, and its chain

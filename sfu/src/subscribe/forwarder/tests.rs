@@ -125,13 +125,13 @@ fn where_a_path_is_far_too_narrow_only_the_smaller_layer_goes_on() {
     scene.forwarder.set_target(Some(1));
     assert_eq!(scene.packet(0, 2, false), Ok(101));
     // Back before the larger one has begun: there is nothing to stop.
-    scene.forwarder.retreat(0);
+    scene.forwarder.retreat(0, ALL_LAYERS);
     assert_eq!(scene.packet(0, 3, false), Ok(102));
     assert_eq!(scene.forwarder.awaited(), None);
 
     scene.forwarder.set_target(Some(1));
     assert_eq!(scene.packet(1, 1, true), Ok(103));
-    scene.forwarder.retreat(0);
+    scene.forwarder.retreat(0, ALL_LAYERS);
     assert_eq!(scene.packet(1, 2, false), Err(DropReason::OtherEncoding));
     assert_eq!(scene.packet(0, 4, false), Err(DropReason::AwaitingKeyframe));
     assert_eq!(scene.packet(0, 5, true), Ok(104));

@@ -386,6 +386,31 @@ fn what_is_wanted_in_the_middle_of_a_picture_counts_from_the_next_on() {
 }
 
 #[test]
+fn who_retreats_from_a_layer_gets_nothing_of_it_any_more() {
+    // How many packets go out of the pictures that follow, of which the fourth is a keyframe.
+    let cases = [
+        ("AV1 L3T1", Mode::Described, [2, 2, 2, 2, 2]),
+        ("AV1 L3T1_KEY", Mode::DescribedKey, [0, 0, 0, 2, 2]),
+    ];
+    for (name, mode, expected) in cases {
+        let mut scene = Scene::new(Codec::Av1);
+        let mut encoder = Scalable::new(mode, 3, 1);
+        for keyframe in [true, false] {
+            scene.send(&encoder.picture(keyframe));
+        }
+        scene.forwarder.retreat(0, Layer::default());
+        let sent = [false, false, false, true, false].map(|keyframe| {
+            let before = scene.received.len();
+            scene.send(&encoder.picture(keyframe));
+            scene.received.len() - before
+        });
+        scene.check(name);
+        assert_eq!(sent, expected, "{name}");
+        assert_eq!(scene.keyframe_wanted, expected[0] == 0, "{name}");
+    }
+}
+
+#[test]
 fn a_picture_whose_lowest_layer_comes_late_is_not_cut_off_behind_it() {
     let mut scene = Scene::new(Codec::Vp9);
     let mut encoder = Scalable::new(Mode::Vp9, 3, 1);
