@@ -131,13 +131,16 @@ impl LossControl {
         let Some(before) = self.experiment else {
             return;
         };
-        if rate > before.rate * SENT_LESS {
+        let sent_less = rate <= before.rate * SENT_LESS;
+        let sent_more = rate >= before.rate * SENT_MORE;
+        if !sent_less && !sent_more {
             return;
         }
         self.experiment = None;
         let carried = before.rate * (1.0 - before.loss);
         let of_a_full_path = (1.0 - carried / rate).max(0.0);
-        if loss > (before.loss + of_a_full_path) / 2.0 {
+        let between = (before.loss + of_a_full_path) / 2.0;
+        if sent_less && loss > between || sent_more && loss < between {
             self.inherent = loss.min(before.loss).min(MAX_INHERENT);
             self.cap = None;
         }
@@ -156,6 +159,8 @@ const SETTLING: i64 = 1_000_000;
 const BELOW_CARRIED: f64 = 0.85;
 /// How much less must have been sent for a comparison to mean something.
 const SENT_LESS: f64 = 0.95;
+/// And how much more: that a full path loses all of it must stand out from chance.
+const SENT_MORE: f64 = 1.25;
 /// A path that loses more is no path.
 const MAX_INHERENT: f64 = 0.3;
 /// How fast it is forgotten that the path is lossy, per window.
@@ -202,6 +207,32 @@ mod tests {
             let mut control = LossControl::new();
             let rate = run(&mut control, 0, 20, 2e6, |_| share);
             assert!(rate > 1.5e6, "{rate} at a loss of {share}");
+        }
+    }
+
+    #[test]
+    fn where_less_cannot_be_sent_sending_more_tells_a_lossy_path_from_a_full_one() {
+        // What is lost of 250 and of 450 kbit/s, and whether that limits what is sent.
+        for (slow, fast, is_limited) in [(0.16, 0.16, false), (0.16, 0.53, true)] {
+            let mut control = LossControl::new();
+            let mut owed = 0.0;
+            for step in 0..200 {
+                control.update(step * 50_000, 300e3);
+                let (packets, loss) = match step < 100 {
+                    true => (8, slow),
+                    false => (14, fast),
+                };
+                for _ in 0..packets {
+                    owed += loss;
+                    let lost = owed >= 1.0;
+                    owed -= f64::from(u8::from(lost));
+                    control.on_packet(200, !lost);
+                }
+                if step == 99 {
+                    assert!(control.cap().is_some(), "{slow} are lost at first");
+                }
+            }
+            assert_eq!(control.cap().is_some(), is_limited, "{slow}, then {fast}");
         }
     }
 

@@ -182,6 +182,7 @@ impl Engine {
         }
         peer.downlink
             .want(allocation.wanted.saturating_add(HEADROOM));
+        peer.downlink.give(allocation.given);
         if *paused != peer.standing.paused {
             peer.standing.paused.clone_from(paused);
             self.events.push_back(Event::SlotsPaused {

@@ -108,6 +108,8 @@ pub(crate) struct Allocation<'a> {
     ladders: &'a [Ladder],
     /// What it would take to show everything as large as it is displayed, sound included.
     pub(crate) wanted: Bitrate,
+    /// What it takes to show what was decided, sound included.
+    pub(crate) given: Bitrate,
 }
 
 impl Allocator {
@@ -124,9 +126,12 @@ impl Allocator {
             &mut self.decisions,
         );
         let video = self.ladders.iter().filter_map(Ladder::top);
+        let decided = self.decisions.iter().zip(&self.ladders);
+        let shown = decided.map(|(&decision, ladder)| ladder.cost_of(decision));
         Allocation {
             decisions: &self.decisions,
             ladders: &self.ladders,
+            given: shown.fold(budget.audio, Bitrate::saturating_add),
             wanted: video.fold(budget.audio, Bitrate::saturating_add),
         }
     }

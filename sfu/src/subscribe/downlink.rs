@@ -27,6 +27,8 @@ pub(crate) struct Downlink {
     paced: bool,
     pub(crate) budget: RetransmitBudget,
     pub(crate) redundancy: Redundancy,
+    /// What was divided over the slots, sound included: it is sent, whatever the path is believed to carry.
+    given: Bitrate,
     /// Present once a slot was negotiated on which the peer tells how packets reach it.
     pub(crate) estimator: Option<Box<Estimator>>,
 }
@@ -106,6 +108,7 @@ impl Downlink {
             paced: false,
             budget: RetransmitBudget::new(),
             redundancy: Redundancy::default(),
+            given: Bitrate::ZERO,
             estimator: None,
         }
     }
@@ -159,6 +162,11 @@ impl Downlink {
         }
     }
 
+    /// What all slots were given together, and sound: so much is sent.
+    pub(crate) fn give(&mut self, given: Bitrate) {
+        self.given = given;
+    }
+
     /// The transport-wide number of the next packet that carries one.
     #[inline]
     pub(crate) fn next_number(&self) -> TransportSequence {
@@ -182,7 +190,8 @@ impl Downlink {
         if std::mem::replace(&mut self.paced, true) {
             return 0;
         }
-        let limit = self.limit();
+        // What is shown although it does not fit would only wait, and the estimate may be wrong.
+        let limit = self.limit().map(|limit| limit.max(self.given));
         self.pacer.pace(now, limit, &mut self.pending, is_sound)
     }
 

@@ -130,6 +130,14 @@ impl Ladder {
         step.is_none_or(|step| step.is_smooth)
     }
 
+    /// What a decision takes.
+    pub(super) fn cost_of(&self, decision: Decision) -> Bitrate {
+        match decision {
+            Decision::Show(rung) | Decision::Overdrawn(rung) => self.bitrate_of(rung),
+            Decision::Paused | Decision::Hidden | Decision::Empty => Bitrate::ZERO,
+        }
+    }
+
     fn position(&self, rung: usize) -> Option<usize> {
         self.steps.iter().position(|step| step.rung == rung)
     }
