@@ -29,6 +29,8 @@ pub(crate) struct Forwarder {
     layers: Layer,
     /// What it shows.
     current: Option<Source>,
+    /// Packets of it before this one are of no use to a decoder any more: it goes on from a keyframe behind them.
+    useful_from: SeqNo,
     /// The target's keyframe, while another layer is shown.
     arriving: Option<Arriving>,
     /// Of what is shown nothing is to be left out, and no frame needs to be looked at.
@@ -126,6 +128,7 @@ impl Forwarder {
             target: None,
             layers: ALL_LAYERS,
             current: None,
+            useful_from: SeqNo::new(0),
             arriving: None,
             is_whole: true,
             selector: None,
@@ -191,6 +194,11 @@ impl Forwarder {
     /// The encoding that is flowing.
     pub(crate) fn current(&self) -> Option<usize> {
         self.current.map(|source| source.encoding)
+    }
+
+    /// Whether a decoder can still use a packet of the encoding that is flowing, by the lower bits of its number.
+    pub(crate) fn is_useful(&self, source: u32) -> bool {
+        source.wrapping_sub(self.useful_from.get() as u32) as i32 >= 0
     }
 
     /// The encoding that a keyframe is needed of: the target, while it is not flowing.
@@ -270,7 +278,7 @@ impl Forwarder {
         let timestamp = first.header.timestamp();
         self.translator
             .switch_behind(now, first.sequence, timestamp, latest);
-        self.begin_with(&first.picture);
+        self.begin_with(first.sequence, &first.picture);
     }
 
     /// The keyframe that this packet of the target belongs to or follows.
@@ -355,11 +363,12 @@ impl Forwarder {
             }
             None => self.translator.switch(began, sequence, timestamp),
         }
-        self.begin_with(&meta.picture);
+        self.begin_with(sequence, &meta.picture);
     }
 
-    /// A source begins, with this picture.
-    fn begin_with(&mut self, picture: &Picture) {
+    /// A source begins, with the packet of this number and picture.
+    fn begin_with(&mut self, first: SeqNo, picture: &Picture) {
+        self.useful_from = first;
         self.pictures.switch(picture);
         // Chains are watched from the beginning.
         self.is_whole = match picture.frame.map(|frame| frame.relations) {
@@ -401,6 +410,9 @@ impl Forwarder {
         let switch_point = meta.picture.switch_point;
         let outcome = selector.select(now, frame, switch_point, is_newest, structure);
         if outcome.is_err() {
+            if selector.is_stopped() {
+                self.useful_from = self.useful_from.max(meta.sequence.next());
+            }
             self.translator.skip(meta.sequence);
             self.pictures.skip(&meta.picture);
         }

@@ -124,6 +124,11 @@ impl Selector {
         self.retreats = true;
     }
 
+    /// Whether nothing goes on until a keyframe.
+    pub(crate) fn is_stopped(&self) -> bool {
+        self.is_stopped
+    }
+
     /// Decides about a packet of `frame`, which `is_newest` if none after it went out. `structure` is what its
     /// encoding's descriptors mean.
     ///

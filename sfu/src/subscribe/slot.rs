@@ -241,7 +241,7 @@ impl Kept {
         // Where nothing flows, what was last sent of the layer that is awaited may still lead to its keyframe.
         let layer = slot.forwarder.current().or(slot.forwarder.target());
         let other_layer = layer != Some(usize::from(self.encoding));
-        other_layer || slot.assignment != self.assignment
+        other_layer || slot.assignment != self.assignment || !slot.forwarder.is_useful(self.source)
     }
 
     /// The packet, which was sent under this number and is of `track`. `None`: nothing of it is cached any more.

@@ -398,6 +398,7 @@ fn who_retreats_from_a_layer_gets_nothing_of_it_any_more() {
         for keyframe in [true, false] {
             scene.send(&encoder.picture(keyframe));
         }
+        let highest = scene.track.encodings()[0].highest().expect("it was sent");
         scene.forwarder.retreat(0, Layer::default());
         let sent = [false, false, false, true, false].map(|keyframe| {
             let before = scene.received.len();
@@ -406,7 +407,11 @@ fn who_retreats_from_a_layer_gets_nothing_of_it_any_more() {
         });
         scene.check(name);
         assert_eq!(sent, expected, "{name}");
-        assert_eq!(scene.keyframe_wanted, expected[0] == 0, "{name}");
+        let is_stopped = expected[0] == 0;
+        assert_eq!(scene.keyframe_wanted, is_stopped, "{name}");
+        // Repairs of what it left would only take room from the keyframe.
+        let is_useful = scene.forwarder.is_useful(highest.get() as u32);
+        assert_eq!(is_useful, !is_stopped, "{name}");
     }
 }
 
