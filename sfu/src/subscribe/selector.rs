@@ -355,6 +355,8 @@ impl Selector {
         }
         match self.broken {
             Some((_, since)) if now.saturating_duration_since(since) >= PATIENCE => {
+                // If it comes after all, what was left out meanwhile is missing.
+                self.is_stopped = true;
                 Err(DropReason::AwaitingKeyframe)
             }
             _ => Ok(()),
@@ -372,10 +374,8 @@ impl Selector {
         }
         let mut current = self.current;
         if switch_point {
-            current = Layer {
-                spatial: 0,
-                temporal: self.wanted.temporal,
-            };
+            // All layers begin with it, in whatever order they come.
+            current = self.wanted;
         }
         if begins_picture {
             // Lower layers never refer to higher ones.
@@ -406,11 +406,13 @@ impl Selector {
     /// What is particular of a packet that is forwarded.
     #[inline]
     pub(crate) fn describe(&self, frame: &Frame, structure: Option<&Structure>) -> Selected {
-        // A layer above may follow that the slot only begins with; its publisher marks the last of all.
+        // A layer above may follow that the slot only begins with; its publisher marks the last of all. Of one that
+        // was overtaken by a layer further up it does not begin with any.
         let may_rise = match &frame.relations {
             Relations::Layered(layered) => self.is_intra && self.picture == Some(layered.picture),
             _ => false,
-        } && self.current.spatial < self.wanted.spatial;
+        } && self.current.spatial < self.wanted.spatial
+            && self.frames.is_ahead(frame.number + 1);
         let then = self.in_force(frame.number);
         let is_top =
             then.is_some_and(|then| frame.layer.spatial == then.current.spatial) && !may_rise;

@@ -259,7 +259,18 @@ impl Pair<'_> {
         }
         let goes_on = self.is_in_time(before, after)
             && pictures::check_run(before, after, next - number - 1).is_ok();
-        from.is_layered() && (goes_on || !to.is_keyframe())
+        match to.is_keyframe() {
+            true => goes_on && (from.is_layered() || self.may_have_given_up(before, after)),
+            false => from.is_layered(),
+        }
+    }
+
+    /// Whether a server that reads what frames refer to may have stopped up to a keyframe, because one stayed missing.
+    fn may_have_given_up(&self, before: &Record, after: &Record) -> bool {
+        let from = &before.stamp;
+        let mut lately = (0..GIVEN_UP_WITHIN).map(|back| from.sequence.wrapping_sub(back));
+        let was_lost = |sequence: u32| self.mishaps.befell(from.ssrc, sequence as u16, before.at);
+        after.stamp.is_keyframe() && lately.any(was_lost)
     }
 
     /// The last known packet of a run and the first known one of the next.
@@ -381,6 +392,9 @@ const BURST_EDGE: Duration = Duration::from_millis(250);
 /// By how much longer than usual the first picture of a burst has waited; a keyframe that has just come
 /// waits only for its own last packet.
 const LATE: Duration = Duration::from_millis(30);
+
+/// As many packets as come in a second of the pictures in these tests.
+const GIVEN_UP_WITHIN: u32 = 64;
 
 /// How far timestamps and time may part at a change of source: the server knows when packets
 /// arrived, not when they were captured.

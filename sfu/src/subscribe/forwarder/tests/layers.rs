@@ -416,6 +416,28 @@ fn who_retreats_from_a_layer_gets_nothing_of_it_any_more() {
 }
 
 #[test]
+fn the_layers_of_a_keyframe_may_come_in_any_order() {
+    let mut scene = Scene::new(Codec::Vp9);
+    let mut encoder = Scalable::new(Mode::Vp9, 3, 1);
+    scene.send(&encoder.picture(true));
+    // As who was at the lowest layer and is to get all of them.
+    scene.forwarder.set_layers(Layer::default());
+    scene.send(&encoder.picture(false));
+    scene.forwarder.set_layers(ALL_LAYERS);
+    let picture = encoder.picture(true);
+    let first = scene.sequence;
+    for layer in [0, 2, 1] {
+        scene.sequence = first + 2 * layer as u16;
+        scene.send(&picture[layer..=layer]);
+    }
+    scene.sequence = first + 6;
+    scene.send(&encoder.picture(false));
+    scene.received.sort_by_key(|packet| packet.sequence);
+    scene.check("VP9 L3T1");
+    assert_eq!(scene.packets_of_pictures(), [6, 2, 6, 6]);
+}
+
+#[test]
 fn a_picture_whose_lowest_layer_comes_late_is_not_cut_off_behind_it() {
     let mut scene = Scene::new(Codec::Vp9);
     let mut encoder = Scalable::new(Mode::Vp9, 3, 1);
