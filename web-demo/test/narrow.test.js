@@ -1,6 +1,6 @@
 /** Viewers whose ways to the server become narrow, and wide again: the picture becomes small, and large again. */
 import assert from 'node:assert/strict';
-import { after, before, test } from 'node:test';
+import { after, afterEach, before, test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { screenshotFile } from './artifacts.js';
 import { BROWSERS, startBrowser } from './browsers.js';
@@ -11,7 +11,7 @@ import { installEyes } from './probe.js';
 import { startServer } from './server.js';
 
 /** @import {TestContext} from 'node:test' */
-/** @import {TestBrowser} from './browsers.js' */
+/** @import {BrowserName, TestBrowser, TestPage} from './browsers.js' */
 /** @import {NarrowPath} from './narrow-path.js' */
 /** @import {Person} from './people.js' */
 /** @import {ReceivedSample, SentSample} from './probe.js' */
@@ -20,12 +20,12 @@ import { startServer } from './server.js';
 /** @typedef {Person & {way: NarrowPath}} Viewer */
 /** @typedef {{received: ReceivedSample, sent: SentSample}} Sample */
 
-/** Carries sound and the lowest of three layers of at most 200, 600 and 1,800 kbit/s. */
+/** Carries sound and the lowest of three layers of at most 200, 600 and 1,800 kbit/s; or the lower ones of SVC. */
 const NARROW = 400_000;
 
 /** Heights in pixels. A publisher whose machine is busy makes the largest layer a little smaller. */
 const isLarge = (/** @type {number} */ height) => height > 400;
-const isSmall = (/** @type {number} */ height) => height > 0 && height < 240;
+const isSmall = (/** @type {number} */ height) => height > 0 && height < 400;
 
 /** Carries sound, and no picture. */
 const FAR_TOO_NARROW = 80_000;
@@ -51,40 +51,83 @@ const ATTEMPTS = 4;
 
 /** @type {TestServer} */
 let server;
-/** @type {TestBrowser[]} */
-const browsers = [];
+/** @type {TestBrowser} */
+let publishing;
+/** @type {Map<BrowserName, TestBrowser>} */
+const watching = new Map();
 /** @type {NarrowPath[]} */
 const ways = [];
+/** @type {TestPage[]} */
+let pages = [];
 
 before(async () => {
   server = await startServer();
+  publishing = await startBrowser('chromium');
+  for (const name of BROWSERS) watching.set(name, await startBrowser(name));
+});
+
+afterEach(async () => {
+  for (const page of pages) await page.close();
+  pages = [];
 });
 
 after(async () => {
-  for (const browser of browsers) await browser.close();
+  for (const browser of watching.values()) await browser.close();
+  await publishing?.close();
   for (const way of ways) await way.close();
   await server?.stop();
 });
 
 /**
- * @param {string} url @param {TestBrowser['name']} browserName @param {string} name
- * @param {'synthetic' | 'none'} microphone @returns {Promise<Person>}
+ * @param {string} url @param {TestBrowser | undefined} browser
+ * @param {{room: string, name: string, codec?: string, microphone: 'synthetic' | 'none'}} who
+ * @returns {Promise<Person>}
  */
-async function arrive(url, browserName, name, microphone) {
-  const browser = await startBrowser(browserName);
-  browsers.push(browser);
-  const page = await browser.newPage();
-  const link = new URLSearchParams({ room: 'narrow', name, join: '1', camera: 'none', microphone });
+async function arrive(url, browser, who) {
+  const page = await (browser ?? assert.fail()).newPage();
+  pages.push(page);
+  const link = new URLSearchParams({ join: '1', camera: 'none', ...who });
   await page.goto(`${url}/?${link}`);
   await page.evaluate(installEyes);
-  return { name, page, source: 'device' };
+  return { name: who.name, page, source: 'device' };
 }
 
-/** @param {TestBrowser['name']} browserName @returns {Promise<Viewer>} */
-async function arriveNarrow(browserName) {
+/**
+ * Somebody who speaks and sends a detailed picture. Layers that nobody watches are paused, so that they soon send none
+ * if nobody comes.
+ *
+ * @param {string} codec Also the name of the room.
+ */
+async function arrivePublishing(codec) {
+  const ada = await arrive(server.url, publishing, { room: codec, name: 'Ada', codec, microphone: 'synthetic' });
+  await eventually('Ada’s page is live', () =>
+    ada.page.evaluate(() => {
+      const phase = /** @type {any} */ (globalThis).switchyard?.session.phase;
+      return phase === 'live' ? null : `it is ${phase}`;
+    }),
+  );
+  await ada.page.evaluate(openDetailedCamera);
+  return ada;
+}
+
+/** @param {string} room @param {BrowserName} browser @returns {Promise<Viewer>} */
+async function arriveNarrow(room, browser) {
   const way = await narrowPath(server);
   ways.push(way);
-  return { ...(await arrive(way.url, browserName, `${browserName} viewer`, 'none')), way };
+  const person = await arrive(way.url, watching.get(browser), { room, name: `${browser} viewer`, microphone: 'none' });
+  return { ...person, way };
+}
+
+/** With which codecs and in which modes the camera is sent. */
+async function sentAs() {
+  const { switchyard } = /** @type {any} */ (globalThis);
+  const report = await switchyard.session.media.stats();
+  const found = new Set();
+  for (const entry of report.values()) {
+    if (entry.type !== 'outbound-rtp' || entry.kind !== 'video' || !entry.codecId) continue;
+    found.add(`${report.get(entry.codecId)?.mimeType} ${entry.scalabilityMode}`);
+  }
+  return [...found].join(', ');
 }
 
 /** What a tile says that shows no picture because the way is too narrow, as a reader gets it. @param {Person} viewer */
@@ -189,18 +232,18 @@ async function isToldOfPause(viewer, publisher, context) {
   context.diagnostic(`${viewer.name}: told of the pause after ${told} s, a picture again after ${seconds()}`);
 }
 
-test('viewers whose way becomes narrow get a small picture, and the large one again when it is wide', async (context) => {
-  const ada = await arrive(server.url, 'chromium', 'Ada', 'synthetic');
-  await eventually('Ada’s page is live', () =>
-    ada.page.evaluate(() => {
-      const phase = /** @type {any} */ (globalThis).switchyard?.session.phase;
-      return phase === 'live' ? null : `it is ${phase}`;
-    }),
-  );
-  await ada.page.evaluate(openDetailedCamera);
-  // Layers that nobody watches are paused, so that a publisher alone soon sends none.
-  const viewers = await Promise.all(BROWSERS.map((name) => arriveNarrow(name)));
+test('viewers of three encodings whose way becomes narrow get a small one, and the large one again', async (context) => {
+  const ada = await arrivePublishing('vp8');
+  const viewers = await Promise.all(BROWSERS.map((name) => arriveNarrow('vp8', name)));
   await Promise.all(viewers.map((viewer) => stepsDownAndUp(viewer, ada, context)));
   await Promise.all(viewers.map((viewer) => isToldOfPause(viewer, ada, context)));
+  assert.deepEqual([ada, ...viewers].flatMap(({ page }) => page.problems), []);
+});
+
+test('viewers of VP9 with layers in it get the lower ones when their way is narrow, and all again', async (context) => {
+  const ada = await arrivePublishing('vp9');
+  const viewers = await Promise.all(BROWSERS.map((name) => arriveNarrow('vp9', name)));
+  await Promise.all(viewers.map((viewer) => stepsDownAndUp(viewer, ada, context)));
+  assert.equal(await ada.page.evaluate(sentAs), 'video/VP9 L3T3_KEY');
   assert.deepEqual([ada, ...viewers].flatMap(({ page }) => page.problems), []);
 });
